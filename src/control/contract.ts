@@ -1,0 +1,184 @@
+/**
+ * What the other commands may ask of a running supervisor: HTTP over the control socket (a Unix socket, 0600 in a 0700
+ * folder). Bodies are JSON. Errors are `ApiError` with a proper status code.
+ */
+
+export const CONTROL_API_VERSION = 1;
+
+export type SupervisorState = 'starting' | 'running' | 'stopping' | 'dead' | 'deaf';
+
+export type ClusterState =
+  | 'waiting' // not started yet
+  | 'booting' // process runs, agent not attached or login() not called
+  | 'starting' // shards are connecting
+  | 'ready'
+  | 'degraded' // runs, but not all shards are ready
+  | 'hung' // event loop does not answer
+  | 'backoff' // died, will be started again at `retryAt`
+  | 'crash-loop' // died too often, retried slowly
+  | 'fatal' // a cause that a restart cannot cure; held until config or token changes
+  | 'stopping'
+  | 'stopped';
+
+/** From evidence: age of the last heartbeat ack and the last event, not from flags that stick. */
+export type ShardState =
+  | 'waiting'
+  | 'connecting'
+  | 'queued'
+  | 'identifying'
+  | 'guilds'
+  | 'resuming'
+  | 'ready'
+  | 'stale' // says ready, but no heartbeat ack for longer than two intervals
+  | 'disconnected'
+  | 'dead';
+
+export interface ClusterStatus {
+  id: number;
+  pid: number | null;
+  state: ClusterState;
+  shards: number[];
+  release: string;
+  restarts: number;
+  rssBytes: number | null;
+  cpuPercent: number | null;
+  loopDelayP99Ms: number | null;
+  uptimeSeconds: number | null;
+  /** false: runs without the agent's hook (fewer figures, no session handoff); null: not known yet. */
+  agent: boolean | null;
+  adopted: boolean;
+  guilds: number;
+  /** How the previous process ended, e.g. "exit code 1", "SIGKILL", "hung for 30 s". */
+  lastExit: string | null;
+  /** When the next attempt is due, ms since the epoch (states backoff and crash-loop). */
+  retryAt: number | null;
+  /** One sentence for the operator: why it is not ready and what to do. */
+  message: string | null;
+  notices: string[];
+}
+
+export interface ShardStatus {
+  id: number;
+  cluster: number;
+  state: ShardState;
+  pingMs: number | null;
+  lastAckAgeMs: number | null;
+  lastEventAgeMs: number | null;
+  guilds: number;
+  resumes: number;
+  identifies: number;
+  closes: number;
+  lastCloseCode: number | null;
+}
+
+export interface IdentifyStatus {
+  /** Discord's daily limit and what is left of it, by our ledger reconciled with /gateway/bot; null before the first answer. */
+  total: number | null;
+  remaining: number | null;
+  /** Kept back for `botctl restart`; ordinary identifies wait when `remaining` reaches it. */
+  reserve: number | null;
+  /** ms since the epoch. */
+  resetAt: number | null;
+  maxConcurrency: number | null;
+  queued: number;
+  /** Why nothing is granted at the moment, or null. */
+  blocked: string | null;
+}
+
+export interface GatewayStatus {
+  /** closed: connections pass; open: all shards back off together; probing: one connection is tried. */
+  gate: 'passing' | 'backing-off' | 'probing';
+  retryAt: number | null;
+  reason: string | null;
+}
+
+export interface ServerStatus {
+  kind: 'embedded' | 'external' | 'off';
+  state: 'up' | 'down' | 'starting' | 'off';
+  /** Host and port, never a password. */
+  address: string | null;
+  version: string | null;
+  message: string | null;
+}
+
+export interface PostgresStatus extends ServerStatus {
+  shards: number;
+}
+
+export interface Status {
+  apiVersion: number;
+  bot: { name: string; entry: string | null; totalShards: number | null };
+  supervisor: {
+    state: SupervisorState;
+    pid: number | null;
+    uptimeSeconds: number | null;
+    version: string | null;
+    rssBytes: number | null;
+    message: string | null;
+    /** Address of the status page, or null when http is off. */
+    http: string | null;
+    stateDir: string;
+    sandbox: boolean;
+  };
+  clusters: ClusterStatus[];
+  shards: ShardStatus[];
+  identify: IdentifyStatus;
+  gateway: GatewayStatus;
+  postgres: PostgresStatus;
+  redis: ServerStatus;
+  /** well: all shards ready; degraded: something is not; down: no supervisor. Decides the exit code 0, 1, 3. */
+  verdict: 'well' | 'degraded' | 'down';
+  /** What is wrong, most important first; one sentence each. Empty when well. */
+  problems: string[];
+}
+
+export interface RestartRequest {
+  /** All clusters, one after the other, when neither is given. */
+  cluster?: number;
+  shard?: number;
+}
+
+/** One line of progress of a long request (newline-delimited JSON). */
+export interface Progress {
+  done: boolean;
+  ok?: boolean;
+  text: string;
+}
+
+export interface ApiError {
+  error: string;
+  hint?: string;
+}
+
+/** Routes; `progress` routes answer with newline-delimited `Progress`. */
+export interface ControlHandlers {
+  /** GET /v1/status */
+  status(): Status;
+  /** POST /v1/stop: begins the graceful stop; progress until the process is about to exit. */
+  stop(onProgress: (line: Progress) => void): Promise<void>;
+  /** POST /v1/restart */
+  restart(request: RestartRequest, onProgress: (line: Progress) => void): Promise<void>;
+}
+
+/** Thrown by handlers for the caller to see: `status` is the HTTP status code. */
+export class ControlError extends Error {
+  override readonly name = 'ControlError';
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly hint?: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Exit codes of every command. */
+export const EXIT = {
+  ok: 0,
+  /** The command ran and the answer is bad: degraded, failed, refused. */
+  failed: 1,
+  /** Wrong usage or bad configuration. */
+  usage: 2,
+  /** No supervisor runs. */
+  notRunning: 3,
+} as const;
