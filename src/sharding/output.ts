@@ -30,6 +30,8 @@ const MAX_BACKLOG_BYTES = 64 * 1024 * 1024;
 /** A longer line is cut. */
 const MAX_LINE_CHARS = 64 * 1024;
 const CHUNK_BYTES = 256 * 1024;
+/** While the agent is asked to empty the file nothing is read; an agent that does not answer is not waited for longer, ms. */
+const ROTATE_TIMEOUT_MS = 5_000;
 /** File notifications can be lost (network file systems, exhausted watches); then this interval carries on, ms. */
 const POLL_MS = 1_000;
 
@@ -46,7 +48,7 @@ export class OutputTail {
   #again = false;
   #watcher: FSWatcher | null = null;
   #timer: NodeJS.Timeout | null = null;
-  #askedAt = -1;
+  #pausedUntil = 0;
 
   constructor(private readonly options: OutputTailOptions) {
     this.#offset = options.offset;
@@ -73,6 +75,7 @@ export class OutputTail {
   async stop(): Promise<void> {
     this.#watcher?.close();
     if (this.#timer !== null) clearInterval(this.#timer);
+    this.#pausedUntil = 0;
     await this.flush();
     if (this.#partial !== '') this.#emit(this.#partial);
     this.#partial = '';
@@ -89,14 +92,17 @@ export class OutputTail {
 
   /** The agent emptied the file; `tail` is what it held beyond our offset. */
   rotated(ok: boolean, tail: string): void {
-    this.#askedAt = -1;
-    if (!ok) return;
-    this.#take(Buffer.from(tail, 'base64'));
-    this.#offset = 0;
+    const inTime = Date.now() < this.#pausedUntil;
+    this.#pausedUntil = 0;
+    if (ok) {
+      if (inTime) this.#take(Buffer.from(tail, 'base64'));
+      this.#offset = 0;
+    }
     this.#poke();
   }
 
   #poke(): void {
+    if (Date.now() < this.#pausedUntil) return;
     if (this.#reading !== null) {
       this.#again = true;
       return;
@@ -129,8 +135,8 @@ export class OutputTail {
       this.#take(buffer.subarray(0, bytesRead));
       if (this.#offset >= size) ({ size } = await this.#handle.stat());
     }
-    if (this.#offset > ROTATE_BYTES && this.#askedAt !== this.#offset) {
-      this.#askedAt = this.#offset;
+    if (this.#offset > ROTATE_BYTES) {
+      this.#pausedUntil = Date.now() + ROTATE_TIMEOUT_MS;
       this.options.onFull(this.#offset);
     }
   }

@@ -15,6 +15,7 @@ export interface SavedSessions {
 
 /** Where sessions wait between two runs. Local implementation now; one over Redis for several hosts later. */
 export interface SessionStore {
+  /** Takes the snapshot file over (it is moved). */
   save(saved: SavedSessions): void;
   /**
    * Hands out the sessions for exactly these shards, once: a session that is resumed moves on, and resuming an old state
@@ -39,7 +40,9 @@ export class FileSessionStore implements SessionStore {
 
   save(saved: SavedSessions): void {
     const file = this.#file(saved.totalShards, saved.shardIds);
-    writeFileSync(`${file}.new`, JSON.stringify(saved), { mode: 0o600 });
+    const snapshot = `${file}.snapshot`;
+    renameSync(saved.snapshot, snapshot);
+    writeFileSync(`${file}.new`, JSON.stringify({ ...saved, snapshot }), { mode: 0o600 });
     renameSync(`${file}.new`, file);
   }
 

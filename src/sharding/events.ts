@@ -1,0 +1,24 @@
+import type { NoticeCode, Sample, ShardPhase } from '../ipc/messages';
+import type { ConnectGateView } from './connect/connect-gate';
+import type { OutputLine } from './output';
+
+/** What happens in the master, in the order in which it happens. Durations in ms. */
+export type MasterEvent =
+  | { type: 'cluster.spawned'; cluster: number; pid: number; incarnation: string; resumes: boolean }
+  | { type: 'cluster.adopted'; cluster: number; pid: number; incarnation: string }
+  | { type: 'cluster.ready'; cluster: number; tookMs: number }
+  | { type: 'cluster.hung'; cluster: number; silentMs: number }
+  | { type: 'cluster.exited'; cluster: number; pid: number; reason: string; expected: boolean }
+  | { type: 'cluster.retry'; cluster: number; state: 'backoff' | 'crash-loop'; delayMs: number; deaths: number }
+  | { type: 'cluster.fatal'; cluster: number; closeCode: number; message: string }
+  | { type: 'cluster.notice'; cluster: number; code: NoticeCode; text: string }
+  | { type: 'cluster.parked'; cluster: number; sessions: number; snapshot: boolean; tookMs: number }
+  | { type: 'cluster.output'; cluster: number; line: OutputLine }
+  | { type: 'cluster.output-skipped'; cluster: number; bytes: number }
+  | { type: 'cluster.sample'; cluster: number; sample: Sample }
+  | { type: 'shard.phase'; cluster: number; shard: number; phase: ShardPhase; closeCode?: number; replayed?: number }
+  | { type: 'gateway.gate'; view: ConnectGateView }
+  | { type: 'identify.blocked'; reason: string }
+  | { type: 'agent.refused'; reason: string; pid: number | null };
+
+export type MasterEventListener = (event: MasterEvent) => void;
