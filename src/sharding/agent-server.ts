@@ -84,7 +84,9 @@ export class AgentServer {
       const sameProtocol = frame.protocol === PROTOCOL_VERSION;
       handlers = sameProtocol ? this.options.accept(link(frame)) : null;
       if (handlers === null) {
-        const reason = sameProtocol ? 'not part of the plan' : `speaks protocol ${frame.protocol}, not ${PROTOCOL_VERSION}`;
+        const reason = sameProtocol
+          ? 'not part of the plan'
+          : `speaks protocol ${frame.protocol}, not ${PROTOCOL_VERSION}`;
         this.#refuse(socket, reason, frame);
       }
     });

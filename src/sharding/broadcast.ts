@@ -56,10 +56,15 @@ export class Broadcaster {
       return true;
     }
     if (typeof m['_sFetchProp'] === 'string') {
-      this.#serve(from, { _sFetchProp: m['_sFetchProp'], _sFetchPropShard: m['_sFetchPropShard'] }, m['_sFetchPropShard'], {
-        kind: 'fetch',
-        prop: m['_sFetchProp'],
-      });
+      this.#serve(
+        from,
+        { _sFetchProp: m['_sFetchProp'], _sFetchPropShard: m['_sFetchPropShard'] },
+        m['_sFetchPropShard'],
+        {
+          kind: 'fetch',
+          prop: m['_sFetchProp'],
+        },
+      );
       return true;
     }
     if (typeof m['_sRespawnAll'] === 'object' && m['_sRespawnAll'] !== null) {
@@ -171,4 +176,3 @@ function toPlain(error: unknown): PlainError {
 function fetchKey(prop: string): string {
   return `fetch:${prop}`;
 }
-

@@ -14,10 +14,7 @@ const SENTENCES: ReadonlyMap<number, string> = new Map([
     'Discord requires more shards (close code 4011): a shard would hold more than 2,500 guilds. Set sharding.totalShards ' +
       'to "auto" or higher.',
   ],
-  [
-    4012,
-    'Discord no longer accepts the gateway version of this bot (close code 4012). Update discord.js in the bot.',
-  ],
+  [4012, 'Discord no longer accepts the gateway version of this bot (close code 4012). Update discord.js in the bot.'],
   [4013, 'Discord refused the intents as invalid (close code 4013). Correct `intents` where the bot makes its Client.'],
   [
     4014,

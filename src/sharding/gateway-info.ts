@@ -43,7 +43,10 @@ async function tryOnce({ api, token, version }: GatewayInfoOptions, signal: Abor
   let response: Response;
   try {
     response = await fetch(`${api}/v10/gateway/bot`, {
-      headers: { authorization: `Bot ${token}`, 'user-agent': `DiscordBot (https://www.npmjs.com/package/botctl, ${version})` },
+      headers: {
+        authorization: `Bot ${token}`,
+        'user-agent': `DiscordBot (https://www.npmjs.com/package/botctl, ${version})`,
+      },
       signal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]),
     });
   } catch (error) {

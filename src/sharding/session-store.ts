@@ -51,7 +51,9 @@ export class FileSessionStore implements SessionStore {
     const saved = this.#read(file);
     if (saved === null) return null;
     rmSync(file, { force: true });
-    const complete = shardIds.every((id) => saved.sessions.some((s) => s.shardId === id && s.shardCount === totalShards));
+    const complete = shardIds.every((id) =>
+      saved.sessions.some((s) => s.shardId === id && s.shardCount === totalShards),
+    );
     if (complete && this.#isFresh(saved)) return saved;
     rmSync(saved.snapshot, { force: true });
     return null;

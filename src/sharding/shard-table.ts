@@ -80,7 +80,8 @@ export class ShardTable {
 
   observe(): ObservedShard[] {
     const now = this.clock.now();
-    const age = (at: number | null | undefined): number | null => (typeof at === 'number' ? Math.max(0, now - at) : null);
+    const age = (at: number | null | undefined): number | null =>
+      typeof at === 'number' ? Math.max(0, now - at) : null;
     return this.shardIds.map((id) => {
       const report = this.#reports.get(id);
       const before = this.#before.get(id);

@@ -55,7 +55,12 @@ export class IdentifyBudget {
     }
     const byDiscord = limit.remaining - this.ledger.spentSince(limit.asOf);
     const byLedger = limit.total - this.ledger.spentSince(limit.windowStart);
-    return { total: limit.total, remaining: Math.max(0, Math.min(byDiscord, byLedger)), reserve, resetAt: limit.resetAt };
+    return {
+      total: limit.total,
+      remaining: Math.max(0, Math.min(byDiscord, byLedger)),
+      reserve,
+      resetAt: limit.resetAt,
+    };
   }
 
   /** null: an identify may be spent now. Otherwise why not, and when to ask again (ms since the epoch). */
@@ -65,7 +70,9 @@ export class IdentifyBudget {
     const floor = Math.max(LAST_RESORT, operator ? 0 : view.reserve);
     if (view.remaining > floor) return null;
     const until = Math.max(view.resetAt, this.clock.now() + 1_000);
-    const kept = operator ? 'the last one is never spent' : `${view.reserve} are kept in reserve for \`botctl restart\``;
+    const kept = operator
+      ? 'the last one is never spent'
+      : `${view.reserve} are kept in reserve for \`botctl restart\``;
     return { reason: `${view.remaining} of ${view.total} identifies are left today; ${kept}`, until };
   }
 }

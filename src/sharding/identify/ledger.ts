@@ -71,7 +71,8 @@ export class FileIdentifyLedger implements IdentifyLedger {
 
   lastSpent(match: (shardId: number) => boolean): number | null {
     let last: number | null = null;
-    for (const entry of this.#spent.values()) if (match(entry.shard) && (last === null || entry.at > last)) last = entry.at;
+    for (const entry of this.#spent.values())
+      if (match(entry.shard) && (last === null || entry.at > last)) last = entry.at;
     return last;
   }
 

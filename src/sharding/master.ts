@@ -1,0 +1,393 @@
+import { rmSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { PROTOCOL_VERSION, type BootRecord, type GatewayBot, type Hello } from '../ipc/messages';
+import { AgentServer, type AgentHandlers, type AgentLink } from './agent-server';
+import { Broadcaster } from './broadcast';
+import type { Clock } from './clock';
+import { Cluster, readParked, type ClusterBoot, type ClusterSettings, type ObservedCluster } from './cluster';
+import { adoptCluster, isAlive, launchCluster, type ClusterProcess } from './cluster-process';
+import { ConnectGate, type ConnectGateView } from './connect/connect-gate';
+import type { MasterEventListener } from './events';
+import { IdentifyBudget, type BudgetView } from './identify/budget';
+import { FileIdentifyLedger } from './identify/ledger';
+import { LocalIdentifyQueue } from './identify/local-identify-queue';
+import { FatalLatch } from './latch';
+import type { ShardPlan } from './plan';
+import { Roster, type RosterEntry } from './roster';
+import { FileSessionStore, type SessionStore } from './session-store';
+import type { ObservedShard } from './shard-table';
+
+/** How a cluster's process is made. */
+export interface BotSpec {
+  execPath: string;
+  /** Everything after the node binary: its options, the entry, the entry's arguments. */
+  args: readonly string[];
+  cwd: string;
+  /** Environment that may be seen in /proc. */
+  env: NodeJS.ProcessEnv;
+  /** Environment that may not; handed over in the boot record. */
+  secretEnv: Record<string, string>;
+  release: string;
+  /** Changes when processes would have to be started differently. */
+  fingerprint: string;
+}
+
+/** Durations in ms. */
+export interface MasterOptions {
+  plan: ShardPlan;
+  bot: BotSpec;
+  gateway: GatewayBot;
+  /** When `gateway` was asked for, ms since the epoch. */
+  gatewayAsOf: number;
+  /** REST base URL handed to the bots. */
+  discordApi: string;
+  /** State folder (0700). */
+  stateDir: string;
+  /** Path of the socket for agents, short enough for the kernel. */
+  agentSocket: string;
+  cluster: ClusterSettings;
+  identify: { reserve: number; intervalMs: number; marginMs: number };
+  gate: { backoffMinMs: number; backoffMaxMs: number; failureThreshold: number };
+  broadcastTimeoutMs: number;
+  /** Asks Discord for /gateway/bot again; rejects when it is not answered. */
+  refreshGateway: () => Promise<GatewayBot>;
+  clock: Clock;
+  emit: MasterEventListener;
+}
+
+export interface MasterView {
+  totalShards: number;
+  clusters: ObservedCluster[];
+  shards: (ObservedShard & { cluster: number })[];
+  identify: { budget: BudgetView | null; maxConcurrency: number; queued: number; blocked: string | null };
+  gate: ConnectGateView;
+  fatal: string | null;
+}
+
+/** How often the roster learns how far the clusters' output was read, ms. */
+const CHECKPOINT_MS = 1_000;
+/** /gateway/bot is asked again at least this often while identifies are spent, ms. */
+const RECONCILE_MS = 5 * 60 * 1_000;
+/** Clusters that may save their caches at the same time when all are stopped. */
+const STOP_CONCURRENCY = Math.max(2, availableParallelism());
+/** Clusters that may boot at the same time: more would only slow each other down. */
+const BOOT_CONCURRENCY = Math.max(2, availableParallelism());
+/** A cluster counts as booted when it has called login(), or after this time, ms. */
+const BOOT_SLOT_MS = 10_000;
+const POLL_MS = 20;
+
+/** Spawns and supervises the clusters of this host. */
+export class Master {
+  readonly #options: MasterOptions;
+  readonly #clusters: Cluster[];
+  readonly #queue: LocalIdentifyQueue;
+  readonly #budget: IdentifyBudget;
+  readonly #ledger: FileIdentifyLedger;
+  readonly #gate: ConnectGate;
+  readonly #agents: AgentServer;
+  readonly #broadcaster: Broadcaster;
+  readonly #roster: Roster;
+  readonly #sessions: SessionStore;
+  readonly #latch: FatalLatch;
+  #timers: (() => void)[] = [];
+  #stopping = false;
+  #refreshing = false;
+
+  constructor(options: MasterOptions) {
+    this.#options = options;
+    const { clock, emit, plan, stateDir } = options;
+    this.#roster = new Roster(join(stateDir, 'clusters'));
+    this.#sessions = new FileSessionStore(join(stateDir, 'sessions'), () => clock.now());
+    this.#latch = new FatalLatch(join(stateDir, 'fatal.json'), options.bot.fingerprint);
+    this.#ledger = new FileIdentifyLedger(join(stateDir, 'identify-ledger.jsonl'), clock, (error) => {
+      emit({
+        type: 'identify.blocked',
+        reason: `the identify ledger cannot be written (${error.message}); counting in memory`,
+      });
+    });
+    this.#budget = new IdentifyBudget(this.#ledger, clock, options.identify.reserve);
+    this.#budget.reconcile(options.gateway.session_start_limit, options.gatewayAsOf);
+    this.#queue = new LocalIdentifyQueue({
+      ledger: this.#ledger,
+      budget: this.#budget,
+      clock,
+      intervalMs: options.identify.intervalMs,
+      marginMs: options.identify.marginMs,
+      maxConcurrency: options.gateway.session_start_limit.max_concurrency,
+      onBudgetRefused: (reason) => {
+        emit({ type: 'identify.blocked', reason });
+        void this.#reconcile();
+      },
+    });
+    this.#gate = new ConnectGate({
+      clock,
+      ...options.gate,
+      onChange: (view) => emit({ type: 'gateway.gate', view }),
+    });
+    this.#broadcaster = new Broadcaster({
+      members: () => this.#clusters,
+      clock,
+      timeoutMs: options.broadcastTimeoutMs,
+      respawnAll: ({ shardDelay, respawnDelay }) => void this.#respawnAll(shardDelay, respawnDelay),
+    });
+    this.#agents = new AgentServer({
+      path: options.agentSocket,
+      accept: (link) => this.#accept(link),
+      onRefused: (reason, hello: Hello | null) => emit({ type: 'agent.refused', reason, pid: hello?.pid ?? null }),
+    });
+    this.#clusters = plan.clusters.map((cluster) => {
+      return new Cluster(cluster, {
+        clock,
+        settings: options.cluster,
+        totalShards: plan.totalShards,
+        release: options.bot.release,
+        fingerprint: options.bot.fingerprint,
+        roster: this.#roster,
+        sessions: this.#sessions,
+        queue: this.#queue,
+        gate: this.#gate,
+        launch: (boot, outFile, errFile) => this.#launch(boot, outFile, errFile),
+        emit,
+        onBotMessage: (from, message) => void this.#broadcaster.onMessage(from, message),
+        onGone: (from, reason) => this.#broadcaster.onMemberGone(from.id, reason),
+        onFatal: (_, closeCode, message) => this.#hold(closeCode, message),
+      });
+    });
+  }
+
+  /** Listens for agents, adopts what an earlier supervisor left running, and starts the rest. */
+  async start(): Promise<void> {
+    await this.#agents.listen();
+    await this.#takeOver();
+    this.#every(CHECKPOINT_MS, () => {
+      for (const cluster of this.#clusters) cluster.checkpoint();
+    });
+    this.#every(RECONCILE_MS, () => void this.#reconcile());
+    const latched = this.#latch.current;
+    if (latched !== null) {
+      this.#hold(latched.closeCode, latched.message);
+      return;
+    }
+    void this.#bootAll();
+  }
+
+  view(): MasterView {
+    return {
+      totalShards: this.#options.plan.totalShards,
+      clusters: this.#clusters.map((cluster) => cluster.observe()),
+      shards: this.#clusters.flatMap((cluster) => cluster.shards.map((shard) => ({ ...shard, cluster: cluster.id }))),
+      identify: {
+        budget: this.#budget.view(),
+        maxConcurrency: this.#queue.maxConcurrency,
+        queued: this.#queue.queued,
+        blocked: this.#queue.blocked,
+      },
+      gate: this.#gate.view,
+      fatal: this.#latch.current?.message ?? null,
+    };
+  }
+
+  cluster(id: number): Cluster | undefined {
+    return this.#clusters.find((cluster) => cluster.id === id);
+  }
+
+  clusterOfShard(shardId: number): Cluster | undefined {
+    return this.#clusters.find((cluster) => cluster.shardIds.includes(shardId));
+  }
+
+  get clusters(): readonly Cluster[] {
+    return this.#clusters;
+  }
+
+  /** An operator says the cause is cured: held clusters may be started again. */
+  clearFatal(): void {
+    this.#latch.clear();
+    this.#queue.resume();
+  }
+
+  /** Stops all clusters, the last started first, each within its deadline. Sessions are saved. */
+  async stop(onStopped: (cluster: Cluster) => void = () => undefined): Promise<void> {
+    this.#stopping = true;
+    const left = [...this.#clusters].reverse();
+    const worker = async (): Promise<void> => {
+      for (let next = left.shift(); next !== undefined; next = left.shift()) {
+        await next.stop();
+        onStopped(next);
+      }
+    };
+    await Promise.all(Array.from({ length: STOP_CONCURRENCY }, worker));
+  }
+
+  /** Ends all processes at once. */
+  kill(): void {
+    this.#stopping = true;
+    for (const cluster of this.#clusters) cluster.kill();
+  }
+
+  /** Closes the agents' socket and the ledger; call after `stop` or `kill`. */
+  async close(): Promise<void> {
+    for (const cancel of this.#timers) cancel();
+    await this.#agents.close();
+    this.#ledger.close();
+  }
+
+  #launch(boot: ClusterBoot, outFile: string, errFile: string): ClusterProcess {
+    const { bot, gateway, discordApi, agentSocket } = this.#options;
+    const record: BootRecord = {
+      ...boot,
+      protocol: PROTOCOL_VERSION,
+      release: bot.release,
+      socketPath: agentSocket,
+      env: bot.secretEnv,
+      discordApi,
+      gateway,
+    };
+    return launchCluster({
+      execPath: bot.execPath,
+      args: bot.args,
+      cwd: bot.cwd,
+      env: bot.env,
+      outFile,
+      errFile,
+      bootFile: join(this.#roster.dir, boot.incarnation, 'boot'),
+      boot: record,
+    });
+  }
+
+  #accept(link: AgentLink): AgentHandlers | null {
+    const cluster = this.#clusters.find(({ incarnation }) => incarnation === link.hello.incarnation);
+    return cluster === undefined ? null : cluster.attach(link);
+  }
+
+  /** Starts clusters in order, a few at a time; their boot overlaps with the waits of the identify queue. */
+  async #bootAll(): Promise<void> {
+    const left = this.#clusters.filter(({ incarnation }) => incarnation === null);
+    const worker = async (): Promise<void> => {
+      for (let next = left.shift(); next !== undefined && !this.#stopping; next = left.shift()) {
+        next.start();
+        await this.#booted(next);
+      }
+    };
+    await Promise.all(Array.from({ length: BOOT_CONCURRENCY }, worker));
+  }
+
+  #booted(cluster: Cluster): Promise<void> {
+    const { clock } = this.#options;
+    const until = clock.now() + BOOT_SLOT_MS;
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (cluster.state !== 'booting' || clock.now() >= until) resolve();
+        else clock.after(POLL_MS, look);
+      };
+      look();
+    });
+  }
+
+  async #takeOver(): Promise<void> {
+    const { plan, bot, clock } = this.#options;
+    const strangers: RosterEntry[] = [];
+    for (const entry of this.#roster.read()) {
+      const process = adoptCluster(entry.pid, entry.startTime, clock);
+      if (process === null) {
+        this.#collect(entry);
+        continue;
+      }
+      const cluster = this.#clusters.find(({ id, shardIds, incarnation }) => {
+        return id === entry.clusterId && incarnation === null && String(shardIds) === String(entry.shardIds);
+      });
+      const fits = entry.totalShards === plan.totalShards && entry.fingerprint === bot.fingerprint;
+      if (cluster !== undefined && fits) cluster.adopt(entry, process);
+      else strangers.push(entry);
+    }
+    await Promise.all(strangers.map((entry) => this.#sendAway(entry)));
+    this.#sweep();
+  }
+
+  /** A process of another plan: its agent is told to leave as it attaches; it may not live beside its successor. */
+  async #sendAway(entry: RosterEntry): Promise<void> {
+    const { clock, cluster } = this.#options;
+    const until = clock.now() + cluster.stopTimeoutMs;
+    while (isAlive(entry.pid, entry.startTime) && clock.now() < until) {
+      await new Promise<void>((resolve) => clock.after(POLL_MS, resolve));
+    }
+    const process = adoptCluster(entry.pid, entry.startTime, clock);
+    process?.kill('SIGKILL');
+    await process?.exited;
+    this.#collect(entry);
+  }
+
+  /** What a dead cluster left: its sessions, if it parked. */
+  #collect(entry: RosterEntry): void {
+    const dir = join(this.#roster.dir, entry.incarnation);
+    const parked = readParked(dir);
+    if (parked?.snapshot != null && parked.sessions.length === entry.shardIds.length) {
+      const { totalShards, sessions, snapshot, at } = parked;
+      try {
+        this.#sessions.save({ totalShards, shardIds: entry.shardIds, sessions, snapshot, savedAt: at });
+      } catch {
+        // the snapshot is gone: the shards identify
+      }
+    }
+    this.#roster.remove(entry.incarnation);
+    rmSync(dir, { recursive: true, force: true });
+  }
+
+  /** Folders of incarnations that nobody knows any more. */
+  #sweep(): void {
+    const known = new Set(this.#clusters.flatMap(({ incarnation }) => incarnation ?? []));
+    for (const entry of readdirSync(this.#roster.dir, { withFileTypes: true })) {
+      if (entry.isDirectory() && !known.has(entry.name)) {
+        rmSync(join(this.#roster.dir, entry.name), { recursive: true, force: true });
+      }
+    }
+  }
+
+  #hold(closeCode: number, message: string): void {
+    if (this.#latch.current === null) this.#latch.set(closeCode, message, this.#options.clock.now());
+    this.#queue.halt(message);
+    for (const cluster of this.#clusters) cluster.holdFatal(message);
+  }
+
+  async #reconcile(): Promise<void> {
+    if (this.#refreshing || this.#stopping) return;
+    this.#refreshing = true;
+    const asOf = this.#options.clock.now();
+    try {
+      const gateway = await this.#options.refreshGateway();
+      this.#options.gateway.session_start_limit = gateway.session_start_limit;
+      this.#budget.reconcile(gateway.session_start_limit, asOf);
+      this.#queue.setMaxConcurrency(gateway.session_start_limit.max_concurrency);
+      this.#queue.budgetChanged();
+    } catch {
+      // the ledger carries on alone until the next time
+    } finally {
+      this.#refreshing = false;
+    }
+  }
+
+  /** `client.shard.respawnAll()` of a bot, at the pace it asked for. */
+  async #respawnAll(shardDelay: number, respawnDelay: number): Promise<void> {
+    const wait = (ms: number): Promise<void> => new Promise((resolve) => void this.#options.clock.after(ms, resolve));
+    for (const cluster of this.#clusters) {
+      if (this.#stopping) return;
+      await cluster.stop();
+      await wait(respawnDelay);
+      if (this.#stopping) return;
+      cluster.start();
+      await wait(shardDelay);
+    }
+  }
+
+  #every(ms: number, run: () => void): void {
+    let cancel = (): void => undefined;
+    const arm = (): void => {
+      cancel = this.#options.clock.after(ms, () => {
+        run();
+        arm();
+      });
+    };
+    arm();
+    this.#timers.push(() => cancel());
+  }
+}
