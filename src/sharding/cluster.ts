@@ -114,6 +114,7 @@ interface Incarnation {
   /** A bot whose agent sees nothing said `_ready` over discord.js's own channel. */
   saidReady: boolean;
   readyAt: number | null;
+  hung: boolean;
   /** Why we ended it; null when it ended by itself. */
   killedFor: string | null;
   resumeSnapshot: string | null;
@@ -175,8 +176,9 @@ export class Cluster implements BroadcastMember {
     const run = this.#run;
     if (run === null) return this.#rest.state;
     if (this.#stopping) return 'stopping';
-    if (run.killedFor !== null) return 'hung';
+    if (run.hung) return 'hung';
     if (this.#isReady(run)) return 'ready';
+    if (this.#held) return 'fatal';
     if (run.readyAt !== null) return 'degraded';
     return run.loggedIn ? 'starting' : 'booting';
   }
@@ -294,6 +296,7 @@ export class Cluster implements BroadcastMember {
       timeoutMs: this.#deps.settings.hangTimeoutMs,
       ping: (id) => run.link?.send({ t: 'ping', id }),
       onHung: (silentMs) => {
+        run.hung = true;
         this.#emit({ type: 'cluster.hung', cluster: this.id, silentMs });
         this.#kill(run, `hung: its event loop did not answer for ${Math.round(silentMs / 1_000)} s`);
       },
@@ -359,7 +362,16 @@ export class Cluster implements BroadcastMember {
   holdFatal(message: string): void {
     this.#held = true;
     this.#message = message;
-    if (this.#run !== null) return;
+    const run = this.#run;
+    if (run !== null) {
+      // A bot that is refused often lives on without a shard; one that serves already is left alone.
+      if (run.readyAt === null && run.killedFor === null && !this.#stopping) {
+        run.killedFor = message;
+        run.cancelWatchdog();
+        void this.#end(run, false);
+      }
+      return;
+    }
     if ('cancel' in this.#rest) this.#rest.cancel();
     this.#rest = { state: 'fatal' };
   }
@@ -394,6 +406,7 @@ export class Cluster implements BroadcastMember {
       hooked: null,
       saidReady: false,
       readyAt: null,
+      hung: false,
       killedFor: null,
       resumeSnapshot: null,
       cancelWatchdog: () => undefined,
