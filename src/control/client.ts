@@ -1,0 +1,146 @@
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { ControlError, type ApiError, type Progress, type RestartRequest, type Status } from './contract';
+
+/** Silence on a progress stream for longer than this, ms, means that the supervisor is gone or hangs (it beats each 1 s). */
+const SILENCE_MS = 10_000;
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+
+export type ControlFailure =
+  | 'not-running' // no socket, or nobody behind it
+  | 'forbidden' // the socket belongs to another user
+  | 'deaf' // accepts, but does not answer in time
+  | 'broken'; // the answer broke off, or is not what a supervisor says
+
+/** The supervisor did not answer as it should; a refusal in good order is a ControlError. */
+export class ControlUnreachable extends Error {
+  override readonly name = 'ControlUnreachable';
+  constructor(
+    readonly failure: ControlFailure,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Talks to the supervisor over its control socket. Methods throw ControlUnreachable or ControlError. */
+export class ControlClient {
+  readonly #silenceMs: number;
+
+  constructor(
+    private readonly path: string,
+    options: { silenceMs?: number } = {},
+  ) {
+    this.#silenceMs = options.silenceMs ?? SILENCE_MS;
+  }
+
+  async status({ timeoutMs = 3000 }: { timeoutMs?: number } = {}): Promise<Status> {
+    const { response, text } = await this.#call('GET', '/v1/status', undefined, timeoutMs);
+    if (response.statusCode !== 200) throw refusal(response, text);
+    return parseJson(text) as Status;
+  }
+
+  /** Resolves with the last line; the supervisor may be gone before it could say it, which is `broken`. */
+  async stop(onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/stop', {}, onProgress);
+  }
+
+  async restart(request: RestartRequest, onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/restart', request, onProgress);
+  }
+
+  async #stream(path: string, body: object, onProgress: (line: Progress) => void): Promise<Progress> {
+    const final: Progress[] = [];
+    const { response, text } = await this.#call('POST', path, body, this.#silenceMs, (line) => {
+      const progress = parseJson(line) as Progress;
+      if (progress.done) final.push(progress);
+      onProgress(progress);
+    });
+    if (response.statusCode !== 200) throw refusal(response, text);
+    const [answer] = final;
+    if (answer === undefined) throw new ControlUnreachable('broken', 'the supervisor went away before it had finished');
+    return answer;
+  }
+
+  /** Reads the answer: whole, or line by line when it is a stream. `silenceMs` without a byte is deafness. */
+  async #call(
+    method: string,
+    path: string,
+    body: object | undefined,
+    silenceMs: number,
+    onLine?: (line: string) => void,
+  ): Promise<{ response: IncomingMessage; text: string }> {
+    return await new Promise((resolve, reject) => {
+      const payload = body === undefined ? undefined : JSON.stringify(body);
+      const headers = payload === undefined ? {} : { 'content-type': 'application/json' };
+      const request = httpRequest({ socketPath: this.path, method, path, headers, agent: false });
+      const fail = (error: Error): void => {
+        clearTimeout(timer);
+        request.destroy();
+        reject(error);
+      };
+      const timer = setTimeout(
+        () => fail(new ControlUnreachable('deaf', `the supervisor has not answered for ${silenceMs / 1000} s`)),
+        silenceMs,
+      );
+      request.on('error', (error: NodeJS.ErrnoException) => fail(unreachable(error)));
+      request.on('response', (response) => {
+        const streams = onLine !== undefined && response.statusCode === 200;
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk: string) => {
+          if (streams) timer.refresh();
+          text += chunk;
+          if (text.length > MAX_ANSWER_BYTES) fail(new ControlUnreachable('broken', 'the answer is too long'));
+          if (!streams) return;
+          const lines = text.split('\n');
+          text = lines.pop() ?? '';
+          try {
+            // An empty line is a sign of life.
+            for (const line of lines) if (line !== '') onLine(line);
+          } catch (error) {
+            fail(error as Error);
+          }
+        });
+        response.on('error', (error: NodeJS.ErrnoException) => fail(unreachable(error)));
+        response.on('end', () => {
+          clearTimeout(timer);
+          resolve({ response, text });
+        });
+      });
+      request.end(payload);
+    });
+  }
+}
+
+function unreachable(error: NodeJS.ErrnoException): ControlUnreachable {
+  switch (error.code) {
+    case 'ENOENT':
+    case 'ECONNREFUSED':
+    case 'ENOTSOCK':
+    case 'ENOTDIR':
+      return new ControlUnreachable('not-running', 'no supervisor is running');
+    case 'EACCES':
+    case 'EPERM':
+      return new ControlUnreachable('forbidden', 'the control socket belongs to another user');
+    case 'EAGAIN':
+      return new ControlUnreachable('deaf', 'the supervisor does not take connections');
+    default:
+      return new ControlUnreachable(
+        'broken',
+        `the connection to the supervisor broke off (${error.code ?? error.message})`,
+      );
+  }
+}
+
+function refusal(response: IncomingMessage, text: string): ControlError {
+  const body = parseJson(text) as Partial<ApiError> | null;
+  return new ControlError(response.statusCode ?? 500, body?.error ?? 'the supervisor refused', body?.hint);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ControlUnreachable('broken', 'the answer is not that of a botctl supervisor');
+  }
+}
