@@ -1,0 +1,201 @@
+import type { Channel, Client, Guild } from 'discord.js';
+import { encodeApplication, encodeClientUser } from './encode/application';
+import { encodeDm, encodeGroupDm, encodeThreadMember } from './encode/channels';
+import { encodeGuild, wasLoaded } from './encode/guilds';
+import { encodeMember, encodePresence } from './encode/members';
+import { encodeMessage } from './encode/messages';
+import { encodeAutoModerationRule, encodeBan, encodeEntitlement, encodeInvite } from './encode/moderation';
+import { encodeUser, UserEncoder } from './encode/users';
+import { SnapshotError } from './errors';
+import { CHUNK, FORMAT_VERSION } from './format';
+import type { HeaderRecord, Payload, SnapshotMeta, SnapshotRecord } from './format';
+import { RecordWriter } from './record-file';
+import { Slices } from './slices';
+
+export interface SnapshotOptions {
+  /** Most recent cached messages kept of each channel. Default 0. */
+  messagesPerChannel?: number;
+}
+
+/**
+ * Writes the caches of a client to a file, in time slices of a few milliseconds: the client may go on serving, and
+ * what it changes meanwhile is in the file or not. The file (0600) appears under its name only when it is whole.
+ * @throws {SnapshotError} when the client has never been ready
+ * @throws the error of the file system when the file cannot be written
+ */
+export async function writeSnapshot(
+  client: Client,
+  file: string,
+  meta: SnapshotMeta,
+  options: SnapshotOptions = {},
+): Promise<{ bytes: number; guilds: number }> {
+  const { user, application } = client;
+  if (!user || !application) throw new SnapshotError('the client has not been ready yet: there is nothing to save');
+  const shards = new Map(meta.shardIds.map((id) => [id, [] as Guild[]]));
+  for (const guild of client.guilds.cache.values()) shards.get(shardOf(guild, meta.totalShards))?.push(guild);
+
+  const header: HeaderRecord = {
+    k: 'header',
+    format: 'botctl-snapshot',
+    version: FORMAT_VERSION,
+    meta: { totalShards: meta.totalShards, shardIds: [...meta.shardIds], discordJs: meta.discordJs },
+    createdAt: Date.now(),
+    intents: client.options.intents.bitfield,
+    user: encodeClientUser(user),
+    application: encodeApplication(application),
+    presence: encodePresence(user.presence),
+    shards: Array.from(shards, ([id, guilds]) => ({
+      id,
+      guilds: guilds.map((guild) => guild.id),
+      unavailable: guilds.filter((guild) => !guild.available).map((guild) => guild.id),
+    })),
+  };
+
+  const records = await RecordWriter.create(file);
+  try {
+    records.add(header);
+    const job = new CacheWriter(client, records, options.messagesPerChannel ?? 0);
+    for (const [shardId, guilds] of shards) {
+      for (const guild of guilds) await job.writeGuild(guild, shardId);
+    }
+    await job.writeRest();
+    return { bytes: await records.commit(), guilds: job.guilds };
+  } catch (error) {
+    await records.discard();
+    throw error;
+  }
+}
+
+/** Guilds that came by REST do not know their shard. */
+function shardOf(guild: Guild, totalShards: number): number {
+  const known = guild.shardId as number | undefined;
+  return known ?? Number((BigInt(guild.id) >> 22n) % BigInt(totalShards));
+}
+
+function isLimited(cache: object): boolean {
+  return 'maxSize' in cache && Number.isFinite(cache.maxSize);
+}
+
+class CacheWriter {
+  guilds = 0;
+  readonly #users: UserEncoder;
+  readonly #slices = new Slices();
+
+  constructor(
+    private readonly client: Client,
+    private readonly records: RecordWriter,
+    private readonly messagesPerChannel: number,
+  ) {
+    this.#users = new UserEncoder(client.users.cache);
+  }
+
+  async writeGuild(guild: Guild, shardId: number): Promise<void> {
+    if (!wasLoaded(guild)) return;
+    const users = this.#users;
+    const d = encodeGuild(guild, users);
+    const members = guild.members.cache.values();
+    // A limited cache may keep members for their voice state, which has to be there first.
+    const within = isLimited(guild.members.cache) ? 0 : CHUNK;
+    d['members'] = take(members, within, (member) => encodeMember(member, users));
+    const presences = guild.presences.cache.values();
+    d['presences'] = take(presences, CHUNK, encodePresence);
+    await this.#add({
+      k: 'guild',
+      shard: shardId,
+      outage: !guild.available,
+      vanityURLUses: guild.vanityURLUses,
+      d,
+    });
+    this.guilds += 1;
+
+    const of = (k: 'members' | 'presences' | 'bans' | 'invites' | 'autoModerationRules') => {
+      return (entries: Payload[]): SnapshotRecord => ({ k, guild: guild.id, d: entries });
+    };
+    await this.#addAll(members, (member) => encodeMember(member, users), of('members'));
+    await this.#addAll(presences, encodePresence, of('presences'));
+    await this.#addAll(guild.bans.cache.values(), (ban) => encodeBan(ban, users), of('bans'));
+    await this.#addAll(guild.invites.cache.values(), (invite) => encodeInvite(invite, guild.id, users), of('invites'));
+    const rules = guild.autoModerationRules.cache.values();
+    await this.#addAll(rules, encodeAutoModerationRule, of('autoModerationRules'));
+    for (const channel of guild.channels.cache.values() as Iterable<Channel>) {
+      if (channel.isThread()) {
+        await this.#addAll(channel.members.cache.values(), encodeThreadMember, (entries) => ({
+          k: 'threadMembers',
+          thread: channel.id,
+          d: entries,
+        }));
+      }
+      await this.#addMessages(channel);
+    }
+  }
+
+  /** What belongs to no guild. */
+  async writeRest(): Promise<void> {
+    const users = this.#users;
+    for (const channel of this.client.channels.cache.values() as Iterable<Channel>) {
+      if (!channel.isDMBased()) continue;
+      const data = 'recipientIds' in channel ? encodeDm(channel, users) : encodeGroupDm(channel);
+      await this.#add({ k: 'dms', d: [data] });
+      await this.#addMessages(channel);
+    }
+    const entitlements = this.client.application?.entitlements.cache.values() ?? [];
+    await this.#addAll(entitlements, encodeEntitlement, (entries) => ({ k: 'entitlements', d: entries }));
+
+    const uncached = users.uncached.values();
+    await this.#addAll(
+      uncached,
+      (id) => id,
+      (ids) => ({ k: 'uncachedUsers', d: ids }),
+    );
+    // In a limited cache the order of arrival decided who is in it: all are written, last.
+    const cache = this.client.users.cache;
+    const all = isLimited(cache);
+    const rest = filter(cache.values(), (user) => all || !users.seen.has(user.id));
+    await this.#addAll(rest, encodeUser, (entries) => ({ k: 'users', d: entries }));
+  }
+
+  async #addMessages(channel: Channel): Promise<void> {
+    if (this.messagesPerChannel <= 0 || !('messages' in channel)) return;
+    const cached = [...channel.messages.cache.values()].slice(-this.messagesPerChannel);
+    await this.#addAll(
+      cached,
+      (message) => encodeMessage(message, this.#users),
+      (entries) => ({ k: 'messages', channel: channel.id, d: entries }),
+    );
+  }
+
+  async #addAll<T, E>(
+    values: Iterable<T>,
+    encode: (value: T) => E,
+    toRecord: (entries: E[]) => SnapshotRecord,
+  ): Promise<void> {
+    let entries: E[] = [];
+    for (const value of values) {
+      entries.push(encode(value));
+      if (entries.length < CHUNK) continue;
+      await this.#add(toRecord(entries));
+      entries = [];
+    }
+    if (entries.length > 0) await this.#add(toRecord(entries));
+  }
+
+  async #add(record: SnapshotRecord): Promise<void> {
+    if (this.records.add(record)) await this.records.flush();
+    if (this.#slices.over) await this.#slices.pause();
+  }
+}
+
+/** Encodes up to `count` values and leaves the rest in the iterator. */
+function take<T, E>(values: Iterator<T>, count: number, encode: (value: T) => E): E[] {
+  const entries: E[] = [];
+  while (entries.length < count) {
+    const next = values.next();
+    if (next.done) break;
+    entries.push(encode(next.value));
+  }
+  return entries;
+}
+
+function* filter<T>(values: Iterable<T>, keep: (value: T) => boolean): Generator<T, void, void> {
+  for (const value of values) if (keep(value)) yield value;
+}

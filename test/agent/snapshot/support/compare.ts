@@ -1,0 +1,82 @@
+import type { Client } from 'discord.js';
+
+/** Collections whose order is no promise: they are filled from many sides. */
+const UNORDERED = /\.(users|channels|threads)(\.cache)?$/;
+
+/**
+ * Walks two clients side by side, over every own property of every structure, and lists the first differences. Also
+ * checks that what is one object in the one is one object in the other.
+ */
+export function differences(a: Client, b: Client): string[] {
+  const walk = new Walk();
+  for (const key of ['user', 'application', 'presence', 'guilds', 'channels', 'users'] as const) {
+    walk.compare(a[key], b[key], key);
+  }
+  return walk.found;
+}
+
+class Walk {
+  readonly found: string[] = [];
+  /** Values visited: structures that differ elsewhere are visited once. */
+  visited = 0;
+  readonly #pairs = new Map<object, object>();
+
+  compare(a: unknown, b: unknown, path: string): void {
+    if (this.found.length >= 20) return;
+    if (!isObject(a) || !isObject(b)) {
+      if (!Object.is(a, b) && typeof a !== 'function') this.#differ(path, a, b);
+      return;
+    }
+    const partner = this.#pairs.get(a);
+    if (partner !== undefined) {
+      if (partner !== b) this.#differ(`${path} (identity)`, nameOf(a), nameOf(b));
+      return;
+    }
+    this.#pairs.set(a, b);
+    this.visited += 1;
+    if (nameOf(a) !== nameOf(b)) return this.#differ(`${path} (class)`, nameOf(a), nameOf(b));
+    if (a instanceof Date) {
+      if (a.getTime() !== (b as Date).getTime()) this.#differ(path, a, b);
+      return;
+    }
+    if (a instanceof Map) this.#compareMaps(a, b as Map<unknown, unknown>, path);
+    this.#compareProperties(a, b, path);
+  }
+
+  #compareMaps(a: Map<unknown, unknown>, b: Map<unknown, unknown>, path: string): void {
+    const [left, right] = [[...a.keys()], [...b.keys()]].map((keys) => {
+      return (UNORDERED.test(path) ? keys.sort() : keys).join(' ');
+    });
+    if (left !== right) return this.#differ(`${path} (keys)`, left, right);
+    for (const [key, value] of a) this.compare(value, b.get(key), `${path}[${String(key)}]`);
+  }
+
+  #compareProperties(a: object, b: object, path: string): void {
+    const keysOf = (object: object) =>
+      Reflect.ownKeys(object).filter((key) => {
+        return key !== 'client' && 'value' in Object.getOwnPropertyDescriptor(object, key)!;
+      });
+    const [left, right] = [keysOf(a), keysOf(b)].map((keys) => keys.map(String).sort().join(' '));
+    if (left !== right) return this.#differ(`${path} (properties of ${nameOf(a)})`, left, right);
+    for (const key of keysOf(a)) {
+      const name = key === '_cache' ? 'cache' : String(key);
+      this.compare(Reflect.get(a, key), Reflect.get(b, key), `${path}.${name}`);
+    }
+  }
+
+  #differ(path: string, a: unknown, b: unknown): void {
+    this.found.push(`${path}: ${show(a)} <> ${show(b)}`);
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function nameOf(object: object): string {
+  return (object.constructor as { name?: string } | undefined)?.name ?? 'object';
+}
+
+function show(value: unknown): string {
+  return isObject(value) ? nameOf(value) : String(value);
+}
