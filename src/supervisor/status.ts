@@ -1,0 +1,141 @@
+import { CONTROL_API_VERSION, type ClusterStatus, type ShardStatus, type Status } from '../control/contract';
+import type { MasterView } from '../sharding/master';
+import type { SupervisorRecord } from './supervisor-lock';
+import type { TierStatus } from './tiers';
+
+/** Shards named one by one in a problem; the rest is counted. */
+const MAX_NAMED = 5;
+
+export interface StatusInput {
+  record: SupervisorRecord;
+  entry: string | null;
+  stateDir: string;
+  tiers: TierStatus;
+  /** null while the master does not exist yet. */
+  master: MasterView | null;
+  /** What the supervisor is busy with before the master exists, or why it cannot go on. */
+  message: string | null;
+  now: number;
+}
+
+/** Puts together what `status` answers. Pure. */
+export function buildStatus(input: StatusInput): Status {
+  const { record, master, tiers, now } = input;
+  const clusters = master === null ? [] : master.clusters.map(clusterStatus);
+  const shards = master === null ? [] : master.shards.map(shardStatus);
+  const problems = findProblems(input, clusters, shards);
+  const well = record.state === 'running' && master !== null && problems.length === 0;
+  return {
+    apiVersion: CONTROL_API_VERSION,
+    bot: { name: record.name, entry: input.entry, totalShards: master?.totalShards ?? null },
+    supervisor: {
+      state: record.state,
+      pid: record.pid,
+      uptimeSeconds: Math.round((now - record.startedAt) / 1_000),
+      version: record.version,
+      rssBytes: process.memoryUsage.rss(),
+      message: input.message,
+      http: record.http,
+      stateDir: input.stateDir,
+      sandbox: record.sandbox,
+    },
+    clusters,
+    shards,
+    identify: identifyStatus(master),
+    gateway: master?.gate ?? { gate: 'passing', retryAt: null, reason: null },
+    postgres: tiers.postgres,
+    redis: tiers.redis,
+    verdict: well ? 'well' : 'degraded',
+    problems,
+  };
+}
+
+function clusterStatus(cluster: MasterView['clusters'][number]): ClusterStatus {
+  const { sample, uptimeMs, shards, ...rest } = cluster;
+  return {
+    ...rest,
+    shards: [...shards],
+    rssBytes: sample?.rssBytes ?? null,
+    cpuPercent: cluster.cpuPercent === null ? null : Math.round(cluster.cpuPercent * 10) / 10,
+    loopDelayP99Ms: sample?.loopDelayP99Ms ?? null,
+    uptimeSeconds: uptimeMs === null ? null : Math.round(uptimeMs / 1_000),
+  };
+}
+
+function shardStatus(shard: MasterView['shards'][number]): ShardStatus {
+  return { ...shard };
+}
+
+function identifyStatus(master: MasterView | null): Status['identify'] {
+  const budget = master?.identify.budget ?? null;
+  return {
+    total: budget?.total ?? null,
+    remaining: budget?.remaining ?? null,
+    reserve: budget?.reserve ?? null,
+    resetAt: budget?.resetAt ?? null,
+    maxConcurrency: master?.identify.maxConcurrency ?? null,
+    queued: master?.identify.queued ?? 0,
+    blocked: master?.identify.blocked ?? null,
+  };
+}
+
+/** What is wrong, most important first. */
+function findProblems(input: StatusInput, clusters: ClusterStatus[], shards: ShardStatus[]): string[] {
+  const { record, master, tiers, message } = input;
+  const problems: string[] = [];
+  if (record.state !== 'running') problems.push(message ?? `The supervisor is ${record.state}.`);
+  else if (message !== null) problems.push(message);
+  if (master === null) return problems;
+
+  if (master.fatal !== null) problems.push(master.fatal);
+  for (const cluster of clusters) {
+    const problem = master.fatal === cluster.message ? null : clusterProblem(cluster);
+    if (problem !== null) problems.push(problem);
+  }
+  if (master.gate.gate !== 'passing') {
+    problems.push(`The gateway refuses connections (${master.gate.reason ?? 'no reason given'}); all shards back off together.`);
+  }
+  if (master.identify.blocked !== null && master.identify.blocked !== master.fatal) {
+    problems.push(`Identifies wait: ${master.identify.blocked}.`);
+  }
+  const running = new Set(clusters.filter(({ state }) => state === 'degraded' || state === 'starting').map(({ id }) => id));
+  const waiting = shards.filter(({ state, cluster }) => state !== 'ready' && running.has(cluster));
+  if (waiting.length > 0) problems.push(`${plural(waiting.length, 'shard')} not ready: ${summary(waiting)}.`);
+  if (tiers.postgres.state === 'down') problems.push(`Postgres is down: ${tiers.postgres.message ?? 'no answer'}.`);
+  if (tiers.redis.state === 'down') problems.push(`Redis is down: ${tiers.redis.message ?? 'no answer'}.`);
+  return problems;
+}
+
+function clusterProblem({ id, state, message, lastExit }: ClusterStatus): string | null {
+  const why = message ?? lastExit;
+  switch (state) {
+    case 'hung':
+      return `Cluster ${id} is hung and is being replaced.`;
+    case 'backoff':
+      return `Cluster ${id} died (${why ?? 'unknown cause'}) and starts again soon.`;
+    case 'crash-loop':
+      return `Cluster ${id} is in a crash loop (${why ?? 'unknown cause'}). See: botctl logs --cluster ${id}`;
+    case 'fatal':
+      return `Cluster ${id} is held: ${why ?? 'fatal cause'}`;
+    case 'waiting':
+    case 'booting':
+    case 'starting':
+      return `Cluster ${id} is starting.`;
+    case 'stopping':
+    case 'stopped':
+      return `Cluster ${id} is ${state}.`;
+    case 'ready':
+    case 'degraded':
+      return null;
+  }
+}
+
+function summary(shards: ShardStatus[]): string {
+  const shown = shards.slice(0, MAX_NAMED).map(({ id, state }) => `${id} ${state}`);
+  const more = shards.length - shown.length;
+  return shown.join(', ') + (more > 0 ? ` and ${more} more` : '');
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
