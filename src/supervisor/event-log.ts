@@ -51,7 +51,10 @@ export function logEvent(logger: Logger, event: MasterEvent): void {
       logger.info(about(event), `cluster ${event.cluster} closed ${event.sessions} sessions resumably`);
       break;
     case 'cluster.output-skipped':
-      logger.warn(about(event), `cluster ${event.cluster} prints faster than it can be read: ${event.bytes} bytes skipped`);
+      logger.warn(
+        about(event),
+        `cluster ${event.cluster} prints faster than it can be read: ${event.bytes} bytes skipped`,
+      );
       break;
     case 'cluster.output':
       logOutput(logger, event);

@@ -109,7 +109,9 @@ async function firstLine(child: ChildProcess): Promise<{ port: number; apiUrl: s
   const lines = createInterface({ input: child.stdout });
   const timer = setTimeout(() => child.kill('SIGKILL'), START_TIMEOUT_MS);
   try {
-    const [line] = (await Promise.race([once(lines, 'line'), once(child, 'exit').then(() => [null])])) as [string | null];
+    const [line] = (await Promise.race([once(lines, 'line'), once(child, 'exit').then(() => [null])])) as [
+      string | null,
+    ];
     if (line === null) throw new Error(`The sandbox did not start: ${errors.trim() || 'it ended without a word'}`);
     return JSON.parse(line) as { port: number; apiUrl: string };
   } finally {

@@ -18,8 +18,15 @@ export function prepareStateDir(dir: string): void {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
-    const why = code === 'EEXIST' || code === 'ENOTDIR' ? 'is in the way of a folder' : `cannot be created (${code ?? 'unknown'})`;
-    throw new StateDirError(`The state folder ${dir} ${why}.`, 'Set stateDir to a folder that this user can write to.', { cause });
+    const why =
+      code === 'EEXIST' || code === 'ENOTDIR'
+        ? 'is in the way of a folder'
+        : `cannot be created (${code ?? 'unknown'})`;
+    throw new StateDirError(
+      `The state folder ${dir} ${why}.`,
+      'Set stateDir to a folder that this user can write to.',
+      { cause },
+    );
   }
   const { uid, mode } = statSync(dir);
   const self = process.getuid?.();

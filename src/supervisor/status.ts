@@ -93,12 +93,16 @@ function findProblems(input: StatusInput, clusters: ClusterStatus[], shards: Sha
     if (problem !== null) problems.push(problem);
   }
   if (master.gate.gate !== 'passing') {
-    problems.push(`The gateway refuses connections (${master.gate.reason ?? 'no reason given'}); all shards back off together.`);
+    problems.push(
+      `The gateway refuses connections (${master.gate.reason ?? 'no reason given'}); all shards back off together.`,
+    );
   }
   if (master.identify.blocked !== null && master.identify.blocked !== master.fatal) {
     problems.push(`Identifies wait: ${master.identify.blocked}.`);
   }
-  const running = new Set(clusters.filter(({ state }) => state === 'degraded' || state === 'starting').map(({ id }) => id));
+  const running = new Set(
+    clusters.filter(({ state }) => state === 'degraded' || state === 'starting').map(({ id }) => id),
+  );
   const waiting = shards.filter(({ state, cluster }) => state !== 'ready' && running.has(cluster));
   if (waiting.length > 0) problems.push(`${plural(waiting.length, 'shard')} not ready: ${summary(waiting)}.`);
   if (tiers.postgres.state === 'down') problems.push(`Postgres is down: ${tiers.postgres.message ?? 'no answer'}.`);
