@@ -1,4 +1,4 @@
-import type { Channel, Client, Guild } from 'discord.js';
+import type { AnyThreadChannel, Channel, Client, Guild } from 'discord.js';
 import { encodeApplication, encodeClientUser } from './encode/application';
 import { encodeDm, encodeGroupDm, encodeThreadMember } from './encode/channels';
 import { encodeGuild, wasLoaded } from './encode/guilds';
@@ -117,16 +117,10 @@ class CacheWriter {
     await this.#addAll(guild.invites.cache.values(), (invite) => encodeInvite(invite, guild.id, users), of('invites'));
     const rules = guild.autoModerationRules.cache.values();
     await this.#addAll(rules, encodeAutoModerationRule, of('autoModerationRules'));
-    for (const channel of guild.channels.cache.values() as Iterable<Channel>) {
-      if (channel.isThread()) {
-        await this.#addAll(channel.members.cache.values(), encodeThreadMember, (entries) => ({
-          k: 'threadMembers',
-          thread: channel.id,
-          d: entries,
-        }));
-      }
-      await this.#addMessages(channel);
-    }
+    // Threads last, as in the guild: the order in the caches of the restored client is the order of the file.
+    const channels = [...(guild.channels.cache.values() as Iterable<Channel>)];
+    for (const channel of channels) if (!channel.isThread()) await this.#addMessages(channel);
+    for (const channel of channels) if (channel.isThread()) await this.#addThread(channel);
   }
 
   /** What belongs to no guild. */
@@ -152,6 +146,15 @@ class CacheWriter {
     const all = isLimited(cache);
     const rest = filter(cache.values(), (user) => all || !users.seen.has(user.id));
     await this.#addAll(rest, encodeUser, (entries) => ({ k: 'users', d: entries }));
+  }
+
+  async #addThread(thread: AnyThreadChannel): Promise<void> {
+    await this.#addAll(thread.members.cache.values(), encodeThreadMember, (entries) => ({
+      k: 'threadMembers',
+      thread: thread.id,
+      d: entries,
+    }));
+    await this.#addMessages(thread);
   }
 
   async #addMessages(channel: Channel): Promise<void> {

@@ -151,7 +151,7 @@ class StatusPage {
       const word = shard.state === 'ready' ? '' : ` ${this.#style.paint(tone, shard.state)}`;
       return `${this.#style.sign(tone)} ${shard.id}${word}`;
     });
-    return [`${this.#label('Shards')}${this.#shardCounts()}`, ...this.#flow(cells)];
+    return [...this.#fact('Shards', this.#shardCounts()), ...this.#flow(cells)];
   }
 
   #shardSummary(): string[] {
@@ -159,7 +159,7 @@ class StatusPage {
     const named = bad.slice(0, MAX_NAMED_PROBLEMS).map((shard) => `${shard.id} ${shard.state}`);
     const rest =
       bad.length > named.length ? `, and ${formatCount(bad.length - named.length)} more (--shards lists all)` : '';
-    const lines = [`${this.#label('Shards')}${this.#shardCounts()}`];
+    const lines = this.#fact('Shards', this.#shardCounts());
     if (bad.length > 0) lines.push(...this.#wrap(named.join(', ') + rest, ' '.repeat(LABEL_WIDTH)));
     return lines;
   }

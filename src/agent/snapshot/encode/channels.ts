@@ -1,6 +1,7 @@
 import type {
   Channel,
   DMChannel,
+  GuildMember,
   PartialDMChannel,
   PartialGroupDMChannel,
   PermissionOverwrites,
@@ -103,8 +104,13 @@ export function encodeThreadMember(member: ThreadMember): { data: Payload; withM
       join_timestamp: isoIfSet(member.joinedTimestamp),
       flags: bits(member.flags),
     },
-    withMember: Boolean(loose(member)['member']),
+    withMember: isCurrentMember(loose(member)['member'] as GuildMember | null | undefined),
   };
+}
+
+/** discord.js keeps the guild member of a thread member also when it has left the guild. */
+function isCurrentMember(member: GuildMember | null | undefined): boolean {
+  return member ? member.guild.members.cache.has(member.id) : false;
 }
 
 /** A direct-message channel. Recipients that are not cached are carried by their id. */

@@ -59,7 +59,8 @@ export function encodeInvite(invite: Invite, guildId: string, users: UserEncoder
   const out: Payload = { code: invite.code };
   if (invite.guild) out['guild'] = { id: guildId };
   copySetFields(out, from, INVITE_FIELDS);
-  const { channel } = invite;
+  // The channel may have been deleted or replaced since; a payload with the old one would bring it back.
+  const channel = invite.channel && invite.client.channels.cache.get(invite.channel.id);
   if (channel) out['channel'] = { id: channel.id, type: channel.type, name: loose(channel)['name'] };
   out['inviter'] = users.encodeIfSet(invite.inviter);
   out['target_user'] = users.encodeIfSet(invite.targetUser);

@@ -1,7 +1,7 @@
-import type { Client } from 'discord.js';
+import type { Client, GuildBasedChannel, GuildMember, Role, User } from 'discord.js';
 
 /** Collections whose order is no promise: they are filled from many sides. */
-const UNORDERED = /\.(users|channels|threads)(\.cache)?$/;
+const UNORDERED = /(^|\.)(users|channels|threads)(\.cache)?$/;
 
 /**
  * Walks two clients side by side, over every own property of every structure, and lists the first differences. Also
@@ -22,7 +22,7 @@ class Walk {
   readonly #pairs = new Map<object, object>();
 
   compare(a: unknown, b: unknown, path: string): void {
-    if (this.found.length >= 20) return;
+    if (this.found.length >= 20 || isStale(a, path)) return;
     if (!isObject(a) || !isObject(b)) {
       if (!Object.is(a, b) && typeof a !== 'function') this.#differ(path, a, b);
       return;
@@ -47,7 +47,11 @@ class Walk {
     const [left, right] = [[...a.keys()], [...b.keys()]].map((keys) => {
       return (UNORDERED.test(path) ? keys.sort() : keys).join(' ');
     });
-    if (left !== right) return this.#differ(`${path} (keys)`, left, right);
+    if (left !== right) {
+      const only = (here: Map<unknown, unknown>, there: Map<unknown, unknown>) =>
+        [...here.keys()].filter((key) => !there.has(key)).join(' ');
+      return this.#differ(`${path} (keys)`, only(a, b), only(b, a));
+    }
     for (const [key, value] of a) this.compare(value, b.get(key), `${path}[${String(key)}]`);
   }
 
@@ -67,6 +71,27 @@ class Walk {
   #differ(path: string, a: unknown, b: unknown): void {
     this.found.push(`${path}: ${show(a)} <> ${show(b)}`);
   }
+}
+
+/** References that discord.js goes on holding after it has dropped or replaced what they point to. */
+function isStale(value: unknown, path: string): boolean {
+  if (!isObject(value)) return false;
+  if (/\.exemptRoles\[\d+\]$/.test(path)) {
+    const role = value as Role;
+    return role.guild.roles.cache.get(role.id) !== role;
+  }
+  if (/\.exemptChannels\[\d+\]$|\.invites\.cache\[\w+\]\.channel$/.test(path)) {
+    const channel = value as GuildBasedChannel;
+    return channel.guild.channels.cache.get(channel.id) !== channel;
+  }
+  if (/\.members\.cache\[\d+\]\.member$/.test(path)) {
+    const member = value as GuildMember;
+    return member.guild.members.cache.get(member.id) !== member;
+  }
+  // Of the bot's own reactions discord.js keeps a copy of the bot's user as it was then.
+  return (
+    /\.reactions\.cache\[.+\]\.users\.cache\[\d+\]$/.test(path) && (value as User).id === (value as User).client.user.id
+  );
 }
 
 function isObject(value: unknown): value is object {

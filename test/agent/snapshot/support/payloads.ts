@@ -271,8 +271,8 @@ export class Payloads {
     return {
       id,
       name: r.text(),
+      roles: r.some(roles, 0.3),
       ...r.optional({
-        roles: r.some(roles, 0.3),
         user: this.anyUser(),
         require_colons: r.chance(0.8),
         managed: r.chance(0.2),

@@ -1,0 +1,399 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Config } from '../config';
+import { ControlError, type Progress, type RestartRequest, type Status } from '../control/contract';
+import { ControlServer } from '../control/server';
+import { controlSocketPath, ensurePrivateDir, socketDir } from '../control/socket-path';
+import { HttpServer } from '../http';
+import type { GatewayBot } from '../ipc/messages';
+import { systemClock } from '../sharding/clock';
+import type { Cluster } from '../sharding/cluster';
+import { fetchGatewayBot } from '../sharding/gateway-info';
+import { Master } from '../sharding/master';
+import { LocalShardAssignment, planClusters } from '../sharding/plan';
+import { previousTotalShards } from '../sharding/previous-run';
+import { join } from 'node:path';
+import { botSpec } from './bot-spec';
+import { logEvent } from './event-log';
+import { SandboxProcess } from './sandbox-process';
+import { SdNotify } from './sd-notify';
+import { prepareStateDir } from './state-dir';
+import { buildStatus } from './status';
+import { SupervisorLock } from './supervisor-lock';
+import { Tiers } from './tiers';
+
+export interface SupervisorOptions {
+  config: Config;
+  version: string;
+  /** Run against the sandbox instead of Discord. */
+  sandbox: boolean;
+  /** Try again what was latched as fatal. */
+  retryFatal: boolean;
+  env: NodeJS.ProcessEnv;
+  /** Secrets of the config; what comes into being later goes to `onSecret`. */
+  secrets: readonly string[];
+  onSecret: (secret: string) => void;
+  logger: Logger;
+}
+
+/** Samples of the agents, ms. */
+const SAMPLE_INTERVAL_MS = 5_000;
+/** Told to systemd and to the log, ms. */
+const STATUS_INTERVAL_MS = 10_000;
+/** A cluster that an operator restarts has this long to get ready before the command gives up waiting, ms. */
+const RESTART_TIMEOUT_MS = 120_000;
+
+/** The composition root: builds the parts in the order of their dependence, stops them in reverse. */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #abort = new AbortController();
+  readonly #notify: SdNotify;
+  #lock: SupervisorLock | null = null;
+  #control: ControlServer | null = null;
+  #http: HttpServer | null = null;
+  #sandbox: SandboxProcess | null = null;
+  #tiers: Tiers | null = null;
+  #master: Master | null = null;
+  #statusTimer: NodeJS.Timeout | null = null;
+  #message: string | null = null;
+  #stop: Promise<void> | null = null;
+  #stopListeners = new Set<(line: Progress) => void>();
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#notify = new SdNotify(options.env, (message) => options.logger.warn(message));
+  }
+
+  /**
+   * Brings everything up; resolves when the clusters are being started.
+   * @throws StateDirError, AlreadyRunningError, TokenRefusedError, ShardCountError and what the servers throw. The parts
+   * that are up by then are stopped again.
+   */
+  async start(): Promise<void> {
+    const { config, version, sandbox } = this.#options;
+    prepareStateDir(config.stateDir);
+    this.#lock = SupervisorLock.acquire(config.stateDir, { version, name: config.bot.name, sandbox });
+    try {
+      await this.#bringUp(this.#lock);
+    } catch (error) {
+      if (this.#stop !== null) return this.#stop; // stopped by hand in the middle of the start
+      await this.stop();
+      throw error;
+    }
+  }
+
+  status(): Status {
+    const { config, version, sandbox } = this.#options;
+    const now = Date.now();
+    return buildStatus({
+      record: this.#lock?.record ?? {
+        pid: process.pid,
+        startTime: '',
+        version,
+        state: 'starting',
+        since: now,
+        startedAt: now,
+        name: config.bot.name,
+        sandbox,
+        http: null,
+      },
+      entry: config.bot.entry,
+      stateDir: config.stateDir,
+      tiers: this.#tiers?.status ?? NO_TIERS,
+      master: this.#master?.view() ?? null,
+      message: this.#message,
+      now,
+    });
+  }
+
+  /** Graceful stop, in the reverse order of the start, within the deadline. Safe to call again: the same stop. */
+  stop(onProgress?: (line: Progress) => void): Promise<void> {
+    if (onProgress !== undefined) this.#stopListeners.add(onProgress);
+    this.#stop ??= this.#tearDown();
+    return this.#stop;
+  }
+
+  /** Ends all clusters at once; the stop that is under way then comes to its end. */
+  kill(): void {
+    this.#abort.abort();
+    this.#master?.kill();
+  }
+
+  async #bringUp(lock: SupervisorLock): Promise<void> {
+    const { config, logger } = this.#options;
+    ensurePrivateDir(socketDir(config.stateDir));
+    const control = new ControlServer({
+      path: controlSocketPath(config.stateDir),
+      handlers: {
+        status: () => this.status(),
+        stop: (onProgress) => this.stop(onProgress),
+        restart: (request, onProgress) => this.#restart(request, onProgress),
+      },
+      log: logger,
+    });
+    await control.listen();
+    this.#control = control;
+    if (config.http.enabled) await this.#startHttp(lock);
+
+    this.#message = 'Starting the databases and asking Discord for the gateway.';
+    const tiers = new Tiers(
+      {
+        stateDir: config.stateDir,
+        postgres: { urls: config.postgres.shards, embedded: config.postgres.embedded },
+        redis: { url: config.redis.url, embedded: config.redis.embedded },
+      },
+      logger,
+      this.#options.onSecret,
+    );
+    this.#tiers = tiers;
+    const signal = this.#abort.signal;
+    const [addresses, { gateway, asOf, api }] = await Promise.all([tiers.start(signal), this.#findGateway(signal)]);
+    signal.throwIfAborted();
+    this.#message = null;
+    await this.#startMaster({ gateway, asOf, api, ...addresses });
+    lock.update({ state: 'running' });
+    this.#notify.ready();
+    this.#statusTimer = setInterval(() => this.#tellStatus(), STATUS_INTERVAL_MS).unref();
+  }
+
+  async #startHttp(lock: SupervisorLock): Promise<void> {
+    const { config, logger } = this.#options;
+    const http = new HttpServer({
+      host: config.http.host,
+      port: config.http.port,
+      status: () => this.status(),
+      ready: () => this.status().verdict === 'well',
+      log: logger,
+    });
+    const { url } = await http.listen();
+    this.#http = http;
+    lock.update({ http: url });
+  }
+
+  async #findGateway(signal: AbortSignal): Promise<{ gateway: GatewayBot; asOf: number; api: string }> {
+    const { config, sandbox, logger } = this.#options;
+    let api = config.discord.api;
+    if (sandbox) {
+      const { guilds, shards, maxConcurrency, identifyInterval, rate, port } = config.sandbox;
+      const settings = { guilds, shards, maxConcurrency, identifyIntervalMs: identifyInterval, rate, port };
+      this.#sandbox = new SandboxProcess(config.stateDir, settings);
+      const started = await this.#sandbox.start();
+      api = started.apiUrl;
+      logger.info({ api }, started.adopted ? 'sandbox still runs, taken over' : 'sandbox is up: a Discord on loopback');
+    }
+    const asOf = Date.now();
+    const gateway = await this.#fetchGateway(api, signal);
+    const { remaining, total, max_concurrency } = gateway.session_start_limit;
+    logger.info(
+      { recommendedShards: gateway.shards, maxConcurrency: max_concurrency },
+      `gateway found, ${remaining} of ${total} identifies left today`,
+    );
+    return { gateway, asOf, api };
+  }
+
+  #fetchGateway(api: string, signal: AbortSignal): Promise<GatewayBot> {
+    const { config, version, logger } = this.#options;
+    return fetchGatewayBot(
+      {
+        api,
+        token: config.bot.token,
+        version,
+        onRetry: (reason, delayMs) => {
+          this.#message = `Discord's REST API does not answer (${reason}).`;
+          logger.warn({ api }, `Discord's REST API: ${reason}; next try in ${(delayMs / 1_000).toFixed(1)} s`);
+        },
+      },
+      signal,
+    );
+  }
+
+  async #startMaster(found: {
+    gateway: GatewayBot;
+    asOf: number;
+    api: string;
+    databaseUrls: string[];
+    redisUrl: string | null;
+  }): Promise<void> {
+    const { config, logger, env, version, secrets } = this.#options;
+    const { bot, sharding, identify, gateway: gate, stateDir } = config;
+    const previousTotal = previousTotalShards(stateDir, Date.now);
+    const assignment = new LocalShardAssignment({
+      totalShards: sharding.totalShards,
+      ...(sharding.shards !== undefined && { shards: sharding.shards }),
+      ...(previousTotal !== undefined && { previousTotal }),
+    });
+    const plan = planClusters(assignment.assign(found.gateway), sharding.shardsPerCluster);
+    const shardCount = plan.clusters.reduce((sum, { shardIds }) => sum + shardIds.length, 0);
+    logger.info(`plan: ${shardCount} of ${plan.totalShards} shards in ${plan.clusters.length} clusters`);
+
+    const master = new Master({
+      plan,
+      bot: botSpec({
+        entry: bot.entry,
+        args: bot.args,
+        nodeArgs: bot.nodeArgs,
+        cwd: bot.cwd,
+        env,
+        botEnv: bot.env,
+        token: bot.token,
+        databaseUrls: found.databaseUrls,
+        redisUrl: found.redisUrl,
+        secrets,
+        discordApi: found.api,
+        version,
+      }),
+      gateway: found.gateway,
+      gatewayAsOf: found.asOf,
+      discordApi: found.api,
+      stateDir,
+      agentSocket: join(socketDir(stateDir), 'agents.sock'),
+      cluster: {
+        spawnTimeoutMs: sharding.spawnTimeout,
+        hangTimeoutMs: sharding.hangTimeout,
+        stopTimeoutMs: sharding.stopTimeout,
+        sampleIntervalMs: SAMPLE_INTERVAL_MS,
+        graceMs: sharding.graceTime,
+        restart: {
+          backoffMinMs: sharding.restart.backoffMin,
+          backoffMaxMs: sharding.restart.backoffMax,
+          jitter: sharding.restart.jitter,
+          maxRestarts: sharding.restart.maxRestarts,
+          windowMs: sharding.restart.window,
+          crashLoopRetryMs: sharding.restart.crashLoopRetry,
+          stableAfterMs: sharding.restart.stableAfter,
+        },
+      },
+      identify: { reserve: identify.reserve, intervalMs: identify.interval, marginMs: identify.margin },
+      gate: {
+        backoffMinMs: gate.backoffMin,
+        backoffMaxMs: gate.backoffMax,
+        failureThreshold: gate.failureThreshold,
+      },
+      broadcastTimeoutMs: sharding.broadcastTimeout,
+      refreshGateway: () => this.#fetchGateway(found.api, AbortSignal.any([this.#abort.signal, AbortSignal.timeout(30_000)])),
+      clock: systemClock,
+      emit: (event) => logEvent(logger, event),
+    });
+    this.#master = master;
+    if (this.#options.retryFatal) master.clearFatal();
+    await master.start();
+  }
+
+  async #restart(request: RestartRequest, onProgress: (line: Progress) => void): Promise<void> {
+    const master = this.#master;
+    if (master === null || this.#stop !== null) throw new ControlError(409, 'The supervisor is starting or stopping.');
+    if (request.shard !== undefined) return this.#reconnect(master, request.shard, onProgress);
+    const clusters = request.cluster === undefined ? master.clusters : [this.#clusterOf(master, request.cluster)];
+    master.clearFatal();
+    for (const cluster of clusters) {
+      onProgress({ done: false, text: `cluster ${cluster.id}: stopping` });
+      await cluster.restart();
+      const outcome = await this.#untilReady(cluster);
+      onProgress({ done: false, text: `cluster ${cluster.id}: ${outcome}` });
+      if (outcome !== 'ready') throw new ControlError(500, `Cluster ${cluster.id} is ${outcome}.`, 'See: botctl logs');
+    }
+    onProgress({ done: true, ok: true, text: `${clusters.length} cluster${clusters.length === 1 ? '' : 's'} restarted` });
+  }
+
+  async #reconnect(master: Master, shardId: number, onProgress: (line: Progress) => void): Promise<void> {
+    const cluster = master.clusterOfShard(shardId);
+    if (cluster === undefined) throw new ControlError(404, `There is no shard ${shardId} here.`);
+    const before = cluster.shards.find(({ id }) => id === shardId);
+    if (!cluster.reconnectShard(shardId)) {
+      throw new ControlError(409, `Cluster ${cluster.id} has no agent that could reconnect shard ${shardId}.`);
+    }
+    onProgress({ done: false, text: `shard ${shardId}: reconnecting` });
+    const until = Date.now() + RESTART_TIMEOUT_MS;
+    while (Date.now() < until) {
+      const shard = cluster.shards.find(({ id }) => id === shardId);
+      const reconnected = shard !== undefined && before !== undefined && shard.closes > before.closes;
+      if (reconnected && shard.state === 'ready') {
+        onProgress({ done: true, ok: true, text: `shard ${shardId}: ready` });
+        return;
+      }
+      await delay(POLL_MS);
+    }
+    throw new ControlError(504, `Shard ${shardId} did not get ready within ${RESTART_TIMEOUT_MS / 1_000} s.`);
+  }
+
+  #clusterOf(master: Master, id: number): Cluster {
+    const cluster = master.cluster(id);
+    if (cluster === undefined) {
+      throw new ControlError(404, `There is no cluster ${id}.`, `Clusters are 0 to ${master.clusters.length - 1}.`);
+    }
+    return cluster;
+  }
+
+  async #untilReady(cluster: Cluster): Promise<string> {
+    const until = Date.now() + RESTART_TIMEOUT_MS;
+    while (Date.now() < until) {
+      const { state } = cluster;
+      if (state === 'ready' || state === 'backoff' || state === 'crash-loop' || state === 'fatal' || state === 'stopped') {
+        return state;
+      }
+      await delay(POLL_MS);
+    }
+    return `still ${cluster.state}`;
+  }
+
+  async #tearDown(): Promise<void> {
+    const { config, logger } = this.#options;
+    this.#lock?.update({ state: 'stopping' });
+    this.#message = 'Stopping.';
+    this.#notify.stopping();
+    this.#abort.abort();
+    if (this.#statusTimer !== null) clearInterval(this.#statusTimer);
+    await this.#stopClusters(config.sharding.stopTimeout);
+    await this.#settle('sandbox', this.#sandbox?.stop());
+    await this.#settle('databases', this.#tiers?.stop());
+    this.#tell({ done: true, ok: true, text: 'stopped' });
+    await this.#settle('status page', this.#http?.close());
+    await this.#settle('control socket', this.#control?.close());
+    this.#notify.close();
+    this.#lock?.release();
+    logger.info('stopped');
+  }
+
+  async #stopClusters(deadlineMs: number): Promise<void> {
+    const master = this.#master;
+    if (master === null) return;
+    const { logger } = this.#options;
+    const timer = setTimeout(() => {
+      logger.warn(`the stop took longer than ${deadlineMs / 1_000} s: ending the remaining clusters`);
+      master.kill();
+    }, deadlineMs);
+    this.#tell({ done: false, text: `stopping ${master.clusters.length} clusters` });
+    await this.#settle(
+      'clusters',
+      master.stop((cluster) => this.#tell({ done: false, text: `cluster ${cluster.id} stopped` })),
+    );
+    clearTimeout(timer);
+    await this.#settle('agents', master.close());
+  }
+
+  /** One part that cannot stop must not keep the others from it. */
+  async #settle(part: string, stopping: Promise<unknown> | undefined): Promise<void> {
+    try {
+      await stopping;
+    } catch (error) {
+      this.#options.logger.error({ err: error }, `${part}: could not be stopped cleanly`);
+    }
+  }
+
+  #tell(line: Progress): void {
+    for (const listener of this.#stopListeners) listener(line);
+  }
+
+  #tellStatus(): void {
+    const { verdict, shards } = this.status();
+    const ready = shards.filter(({ state }) => state === 'ready').length;
+    this.#notify.status(`${verdict}: ${ready}/${shards.length} shards ready`);
+  }
+}
+
+const POLL_MS = 50;
+
+const NO_TIERS = {
+  postgres: { kind: 'off', state: 'off', address: null, version: null, message: null, shards: 0 },
+  redis: { kind: 'off', state: 'off', address: null, version: null, message: null },
+} as const;

@@ -1,0 +1,228 @@
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { Client } from 'pg';
+import type { Logger } from 'pino';
+import type { PostgresStatus, ServerStatus } from '../control/contract';
+import { EmbeddedPostgres } from '../data/embedded/postgres';
+import { EmbeddedRedis } from '../data/embedded/redis';
+
+export interface TierSettings {
+  stateDir: string;
+  postgres: { urls: readonly string[] | undefined; embedded: { enabled: boolean; shards: number; port: number } };
+  redis: { url: string | undefined; embedded: { enabled: boolean; port: number } };
+}
+
+export interface TierStatus {
+  postgres: PostgresStatus;
+  redis: ServerStatus;
+}
+
+export interface TierAddresses {
+  databaseUrls: string[];
+  redisUrl: string | null;
+}
+
+/** Time for one look at an external server, ms. */
+const PROBE_TIMEOUT_MS = 5_000;
+/** How often external servers are looked at, and dead embedded ones started again, ms. */
+const CHECK_MS = 15_000;
+
+const OFF: ServerStatus = { kind: 'off', state: 'off', address: null, version: null, message: null };
+
+/**
+ * The databases beneath the bot: embedded servers where the config names none, else the operator's own. A tier that is
+ * down is reported and tried again; it never stops supervision.
+ */
+export class Tiers {
+  readonly #postgres: EmbeddedPostgres | null;
+  readonly #redis: EmbeddedRedis | null;
+  #status: TierStatus = { postgres: { ...OFF, shards: 0 }, redis: OFF };
+  #timer: NodeJS.Timeout | null = null;
+  #stopped = false;
+
+  constructor(
+    private readonly settings: TierSettings,
+    private readonly logger: Logger,
+    /** A password came into being: never to be printed. */
+    private readonly onSecret: (secret: string) => void,
+  ) {
+    const log = (level: 'debug' | 'info' | 'warn' | 'error', message: string, fields: object = {}): void => {
+      logger[level](fields, message);
+    };
+    const { stateDir, postgres, redis } = settings;
+    this.#postgres =
+      postgres.urls === undefined && postgres.embedded.enabled
+        ? new EmbeddedPostgres({ dir: join(stateDir, 'postgres'), ...postgres.embedded, log })
+        : null;
+    this.#redis =
+      redis.url === undefined && redis.embedded.enabled
+        ? EmbeddedRedis.find({ dir: join(stateDir, 'redis'), port: redis.embedded.port, log })
+        : null;
+    this.#postgres?.onExit((reason) => this.#died('postgres', reason));
+    this.#redis?.onExit((reason) => this.#died('redis', reason));
+  }
+
+  get status(): TierStatus {
+    return this.#status;
+  }
+
+  /** Starts or looks at both tiers. Never rejects: what is down is in `status`. */
+  async start(signal: AbortSignal): Promise<TierAddresses> {
+    const [databaseUrls, redisUrl] = await Promise.all([this.#startPostgres(signal), this.#startRedis(signal)]);
+    this.#timer = setInterval(() => void this.#check(signal), CHECK_MS).unref();
+    return { databaseUrls, redisUrl };
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    if (this.#timer !== null) clearInterval(this.#timer);
+    const stops = await Promise.allSettled([this.#postgres?.stop(), this.#redis?.stop()]);
+    for (const stop of stops) if (stop.status === 'rejected') this.logger.error({ err: stop.reason as unknown }, 'a server did not stop');
+  }
+
+  async #startPostgres(signal: AbortSignal): Promise<string[]> {
+    const { urls, embedded } = this.settings.postgres;
+    if (urls !== undefined) {
+      await this.#probePostgres(urls);
+      return [...urls];
+    }
+    if (this.#postgres === null) return [];
+    this.#set('postgres', { kind: 'embedded', state: 'starting' });
+    try {
+      const server = await this.#postgres.start(signal);
+      for (const url of server.urls) this.#hide(url);
+      const address = `${server.host}:${server.port}`;
+      this.#status.postgres = { ...up('embedded', address, server.version), shards: server.urls.length };
+      this.logger.info({ address, version: server.version, shards: server.urls.length }, 'embedded Postgres is up');
+      return server.urls;
+    } catch (error) {
+      if (!signal.aborted) this.#failed('postgres', 'embedded', error);
+      this.#status.postgres.shards = embedded.shards;
+      return [];
+    }
+  }
+
+  async #startRedis(signal: AbortSignal): Promise<string | null> {
+    const { url } = this.settings.redis;
+    if (url !== undefined) {
+      await this.#probeRedis(url);
+      return url;
+    }
+    if (this.#redis === null) {
+      if (this.settings.redis.embedded.enabled) {
+        this.logger.info('no redis-server found: the cache level L2 is off (install redis-server, or set redis.url)');
+      }
+      return null;
+    }
+    this.#set('redis', { kind: 'embedded', state: 'starting' });
+    try {
+      const server = await this.#redis.start(signal);
+      this.#hide(server.url);
+      const address = new URL(server.url).host;
+      this.#status.redis = up('embedded', address, server.version);
+      this.logger.info({ address, version: server.version }, 'embedded Redis is up');
+      return server.url;
+    } catch (error) {
+      if (!signal.aborted) this.#failed('redis', 'embedded', error);
+      return null;
+    }
+  }
+
+  async #check(signal: AbortSignal): Promise<void> {
+    if (this.#stopped) return;
+    const { postgres, redis } = this.settings;
+    const { status } = this;
+    if (postgres.urls !== undefined) await this.#probePostgres(postgres.urls);
+    else if (this.#postgres !== null && status.postgres.state === 'down') await this.#startPostgres(signal);
+    if (redis.url !== undefined) await this.#probeRedis(redis.url);
+    else if (this.#redis !== null && status.redis.state === 'down') await this.#startRedis(signal);
+  }
+
+  async #probePostgres(urls: readonly string[]): Promise<void> {
+    const looks = await Promise.allSettled(urls.map((url) => probePostgres(url)));
+    const address = urls.map(hostOf).join(', ');
+    const failed = looks.findIndex(({ status }) => status === 'rejected');
+    const look = looks[failed];
+    if (look?.status === 'rejected') {
+      const text = `database shard ${failed} (${hostOf(urls[failed] ?? '')}): ${messageOf(look.reason)}`;
+      this.#failed('postgres', 'external', new Error(text), address);
+    } else {
+      const version = looks[0]?.status === 'fulfilled' ? looks[0].value : null;
+      this.#status.postgres = { ...up('external', address, version), shards: urls.length };
+    }
+    this.#status.postgres.shards = urls.length;
+  }
+
+  async #probeRedis(url: string): Promise<void> {
+    const client = new Redis(url, {
+      lazyConnect: true,
+      connectTimeout: PROBE_TIMEOUT_MS,
+      commandTimeout: PROBE_TIMEOUT_MS,
+      retryStrategy: () => null,
+      maxRetriesPerRequest: 0,
+    });
+    client.on('error', () => undefined); // reported by the rejected call
+    try {
+      await client.connect();
+      const version = /redis_version:(\S+)/.exec(await client.info('server'))?.[1] ?? null;
+      this.#status.redis = up('external', hostOf(url), version);
+    } catch (error) {
+      this.#failed('redis', 'external', error, hostOf(url));
+    } finally {
+      client.disconnect();
+    }
+  }
+
+  #died(tier: 'postgres' | 'redis', reason: string): void {
+    if (this.#stopped) return;
+    this.#failed(tier, 'embedded', new Error(reason), this.#status[tier].address);
+  }
+
+  #failed(tier: 'postgres' | 'redis', kind: 'embedded' | 'external', error: unknown, address: string | null = null): void {
+    const message = messageOf(error);
+    if (this.#status[tier].message !== message) {
+      const hint = error instanceof Error && 'hint' in error ? { hint: error.hint } : {};
+      this.logger.error({ tier, address, ...hint }, `${tier === 'redis' ? 'Redis' : 'Postgres'} is down: ${message}`);
+    }
+    this.#set(tier, { kind, state: 'down', address, message });
+  }
+
+  #set(tier: 'postgres' | 'redis', change: Partial<ServerStatus>): void {
+    this.#status = { ...this.#status, [tier]: { ...this.#status[tier], message: null, ...change } };
+  }
+
+  #hide(url: string): void {
+    const { password } = new URL(url);
+    if (password !== '') this.onSecret(decodeURIComponent(password));
+  }
+}
+
+function up(kind: 'embedded' | 'external', address: string, version: string | null): ServerStatus {
+  return { kind, state: 'up', address, version, message: null };
+}
+
+async function probePostgres(url: string): Promise<string | null> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: PROBE_TIMEOUT_MS, query_timeout: PROBE_TIMEOUT_MS });
+  client.on('error', () => undefined); // reported by the rejected call
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ server_version: string }>('SHOW server_version');
+    return rows[0]?.server_version ?? null;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+function hostOf(url: string): string {
+  try {
+    const { host, pathname } = new URL(url);
+    return host === '' ? pathname : host;
+  } catch {
+    return 'an address that cannot be read';
+  }
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
+  return error instanceof Error ? error.message : String(error);
+}
