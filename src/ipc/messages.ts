@@ -85,11 +85,10 @@ export type NoticeCode =
 export interface Hello {
   t: 'hello';
   protocol: number;
-  version: string;
   clusterId: number;
   incarnation: string;
   pid: number;
-  /** Kernel start time of the process, see supervisor/process-identity. Opaque; equal only for the same process. */
+  /** Kernel start time of the process, see process-start-time.ts. Opaque; equal only for the same process. */
   startTime: string;
   shardIds: number[];
   totalShards: number;

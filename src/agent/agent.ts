@@ -1,0 +1,335 @@
+import { subscribe } from 'node:diagnostics_channel';
+import { writeFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Client } from 'discord.js';
+import {
+  PARKED_FILE,
+  PROTOCOL_VERSION,
+  type AgentTimings,
+  type BootRecord,
+  type Hello,
+  type NoticeCode,
+  type ParkedRecord,
+  type ShardReport,
+  type ShardSession,
+  type SupervisorToAgent,
+} from '../ipc/messages';
+import { processStartTime } from '../ipc/process-start-time';
+import { BotChannel } from './bot-channel';
+import { Channel } from './channel';
+import { ManagedClient, type Parked } from './client/managed-client';
+import { watchModules, type DiscordJs, type RestModule } from './module-hook';
+import { boundOutput, rotateOutput } from './output';
+import { Permits } from './permits';
+import { Sampler } from './sampler';
+
+/** Sessions are reported this often, ms, when they have changed. */
+const SESSIONS_INTERVAL_MS = 1_000;
+/** Without a supervisor nobody reads the output files: they are emptied at this size, bytes. */
+const UNREAD_OUTPUT_BYTES = 64 * 1024 * 1024;
+/** Time for handlers and REST calls when a cluster without supervisor parks, ms. */
+const LONE_DRAIN_MS = 5_000;
+/** After it has parked on its own, the bot's SIGTERM handlers have this time, ms. */
+const TERM_TIMEOUT_MS = 5_000;
+/** REST base URL of discord.js itself. */
+const STOCK_API = 'https://discord.com/api';
+const SUPPORTED_MAJOR = '14';
+
+/** What runs in the bot's process. Nothing in here may throw into the bot. */
+export class Agent {
+  readonly #channel: Channel;
+  readonly #bot: BotChannel;
+  readonly #permits: Permits;
+  readonly #sampler: Sampler;
+  readonly #clients = new Map<object, ManagedClient>();
+  readonly #reported = new Map<number, string>();
+  readonly #notices = new Map<NoticeCode, string>();
+  #timings: AgentTimings;
+  #discordJs: string | null = null;
+  #everAttached = false;
+  #wasReady = false;
+  #parking: Promise<Parked> | null = null;
+  #graceTimer: NodeJS.Timeout | null = null;
+  #sampleTimer: NodeJS.Timeout | null = null;
+
+  constructor(private readonly boot: BootRecord) {
+    this.#timings = boot.timings;
+    this.#channel = new Channel({
+      path: boot.socketPath,
+      hello: () => this.#hello(),
+      onFrame: (frame) => this.#guard(() => this.#onFrame(frame)),
+      onAttached: () => this.#guard(() => this.#onAttached()),
+      onDetached: () => this.#guard(() => this.#onDetached()),
+    });
+    this.#bot = new BotChannel(process, this.#channel);
+    this.#permits = new Permits((frame) => this.#channel.send(frame));
+    this.#sampler = new Sampler(() => this.#reports());
+  }
+
+  start(): void {
+    watchModules({
+      onDiscordJs: (exports) => this.#onDiscordJs(exports),
+      onRest: (exports) => this.#onRest(exports),
+      onError: (error) => this.#onError(error),
+    });
+    subscribe('undici:request:create', (message) => this.#guard(() => this.#onRequest(message)));
+    this.#bot.install();
+    process.on('exit', (code) => this.#channel.send({ t: 'exiting', code }));
+    setInterval(() => this.#guard(() => this.#reportSessions()), SESSIONS_INTERVAL_MS).unref();
+    this.#schedule();
+    this.#channel.start();
+  }
+
+  #onDiscordJs(exports: DiscordJs): void {
+    if (exports.version.split('.', 1)[0] !== SUPPORTED_MAJOR) {
+      const text = `discord.js ${exports.version} is not known to botctl (14 is): no identify queue, no sessions`;
+      this.#notice('unsupported-discord-js', text);
+      return;
+    }
+    this.#discordJs ??= exports.version;
+    const { prototype } = exports.Client;
+    const login = prototype.login;
+    const adopt = (client: Client, token: string | undefined): void => {
+      this.#guard(() => this.#adopt(client, exports, token));
+    };
+    prototype.login = function (this: Client, token?: string): Promise<string> {
+      adopt(this, token);
+      return login.call(this, token);
+    };
+    const refuse = (): void => {
+      const text = "bot.entry starts discord.js's ShardingManager; set it to the file which that manager spawns";
+      this.#notice('sharding-manager', text);
+    };
+    exports.ShardingManager.prototype.spawn = () => {
+      refuse();
+      // It would start every shard once more in each cluster, past the identify queue.
+      return Promise.reject(new Error("botctl is the sharding manager: set bot.entry to the bot's own file"));
+    };
+  }
+
+  #onRest(exports: RestModule): void {
+    if (this.boot.discordApi !== STOCK_API) exports.DefaultRestOptions.api = this.boot.discordApi;
+  }
+
+  /** A gateway is asked for although no client that we know logs in: discord.js is inside a bundle. */
+  #onRequest(message: unknown): void {
+    const { path } = (message as { request: { path?: string } }).request;
+    if (this.#clients.size > 0 || path === undefined || !/\/gateway\/bot$/.test(path)) return;
+    this.#notice('bundled-discord-js', 'discord.js is part of a bundle, out of reach: no identify queue, no sessions');
+  }
+
+  #adopt(client: Client, { version, SimpleShardingStrategy }: DiscordJs, token = client.token ?? undefined): void {
+    if (this.#clients.has(client)) return;
+    if (this.#clients.size > 0) {
+      const other = token?.replace(/^(Bot|Bearer)\s*/i, '') !== this.boot.env['DISCORD_TOKEN'];
+      this.#notice(
+        'several-clients',
+        other
+          ? 'a further client with another token logs in; botctl leaves it alone'
+          : 'more than one client logs in: shards are shown for the first one, no session survives a restart',
+      );
+      if (other) return;
+    }
+    const first = this.#clients.size === 0;
+    const managed = new ManagedClient({
+      client,
+      discordJs: version,
+      defaultStrategy: (manager) => new SimpleShardingStrategy(manager),
+      boot: this.boot,
+      resume: first ? (this.boot.resume ?? null) : null,
+      permits: this.#permits,
+      send: (frame) => this.#channel.send(frame),
+      onShard: ({ report, closeCode, replayed }) => {
+        if (!first) return;
+        this.#channel.send({
+          t: 'shard',
+          report,
+          ...(closeCode !== undefined && { closeCode }),
+          ...(replayed !== undefined && { replayed }),
+        });
+        this.#checkReady();
+      },
+      notice: (code, text) => this.#notice(code, text),
+    });
+    managed.install();
+    this.#clients.set(client, managed);
+    this.#channel.send({ t: 'login', clients: this.#clients.size, discordJs: version });
+  }
+
+  get #first(): ManagedClient | undefined {
+    return this.#clients.values().next().value;
+  }
+
+  #checkReady(): void {
+    const ready = [...this.#clients.values()].every(({ allReady }) => allReady);
+    if (ready && !this.#wasReady) this.#channel.send({ t: 'ready' });
+    this.#wasReady = ready;
+  }
+
+  #reports(): ShardReport[] {
+    return this.#first?.reports() ?? [];
+  }
+
+  #sessions(): ShardSession[] {
+    return this.#first?.sessions() ?? [];
+  }
+
+  #hello(): Hello {
+    const { clusterId, incarnation, shardIds, totalShards, release } = this.boot;
+    return {
+      t: 'hello',
+      protocol: PROTOCOL_VERSION,
+      clusterId,
+      incarnation,
+      pid: process.pid,
+      startTime: processStartTime(process.pid) ?? '',
+      shardIds,
+      totalShards,
+      release,
+      node: process.version,
+      discordJs: this.#discordJs,
+      reattached: this.#everAttached,
+      shards: this.#reports(),
+      sessions: this.#sessions(),
+    };
+  }
+
+  #onAttached(): void {
+    this.#everAttached = true;
+    if (this.#graceTimer !== null) clearTimeout(this.#graceTimer);
+    this.#graceTimer = null;
+    for (const [code, text] of this.#notices) this.#channel.send({ t: 'notice', code, text });
+    this.#permits.onAttached();
+  }
+
+  #onDetached(): void {
+    this.#permits.onDetached();
+    this.#graceTimer = setTimeout(() => void this.#leave(LONE_DRAIN_MS), this.#timings.graceMs).unref();
+  }
+
+  #onFrame(frame: SupervisorToAgent): void {
+    switch (frame.t) {
+      case 'welcome':
+        this.#timings = frame.timings;
+        this.#schedule();
+        break;
+      case 'leave':
+        void this.#leave(frame.deadlineMs / 2);
+        break;
+      case 'bot':
+        this.#bot.deliver(frame.message);
+        break;
+      case 'go':
+        this.#permits.onGo(frame.id);
+        break;
+      case 'ping':
+        this.#channel.send({ t: 'pong', id: frame.id });
+        break;
+      case 'park':
+        void this.#answerPark(frame.drainMs, frame.snapshot);
+        break;
+      case 'rotate':
+        this.#channel.send({
+          t: 'rotated',
+          stream: frame.stream,
+          ...rotateOutput(this.boot.parkDir, frame.stream, frame.consumed),
+        });
+        break;
+      case 'reconnect':
+        this.#first?.reconnect(frame.shardId);
+        break;
+    }
+  }
+
+  async #answerPark(drainMs: number, snapshot: boolean): Promise<void> {
+    const startedAt = Date.now();
+    const parked = await this.#park(drainMs, snapshot);
+    this.#channel.send({ t: 'parked', ...parked, tookMs: Date.now() - startedAt });
+  }
+
+  /** Closes everything resumably; twice is the same as once. */
+  #park(drainMs: number, snapshot: boolean): Promise<Parked> {
+    const file = snapshot && this.#clients.size === 1 ? join(this.boot.parkDir, 'snapshot') : null;
+    this.#parking ??= (async () => {
+      const all = await Promise.all(
+        [...this.#clients.values()].map((client) => client.park({ drainMs, snapshotFile: file })),
+      );
+      return all[0] ?? { sessions: [], snapshot: null, guilds: 0 };
+    })();
+    return this.#parking;
+  }
+
+  /** No supervisor wants this process: save the sessions where the next one finds them, and end. */
+  async #leave(drainMs: number): Promise<void> {
+    const { sessions, snapshot } = await this.#park(drainMs, true);
+    const { clusterId, incarnation, totalShards, parkDir } = this.boot;
+    const record: ParkedRecord = {
+      protocol: PROTOCOL_VERSION,
+      clusterId,
+      incarnation,
+      totalShards,
+      at: Date.now(),
+      sessions,
+      snapshot,
+    };
+    try {
+      const file = join(parkDir, PARKED_FILE);
+      writeFileSync(`${file}.new`, JSON.stringify(record), { mode: 0o600 });
+      renameSync(`${file}.new`, file);
+    } catch {
+      // The state folder is gone: nobody will come for the sessions.
+    }
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), TERM_TIMEOUT_MS);
+    process.kill(process.pid, 'SIGTERM');
+  }
+
+  #schedule(): void {
+    if (this.#sampleTimer !== null) clearInterval(this.#sampleTimer);
+    this.#sampleTimer = setInterval(() => this.#guard(() => this.#sample()), this.#timings.sampleIntervalMs).unref();
+  }
+
+  #sample(): void {
+    if (this.#channel.attached) this.#channel.send({ t: 'sample', sample: this.#sampler.take() });
+    else boundOutput(this.boot.parkDir, UNREAD_OUTPUT_BYTES);
+  }
+
+  #reportSessions(): void {
+    if (!this.#channel.attached) {
+      this.#reported.clear();
+      return;
+    }
+    const now = new Map(this.#sessions().map((session) => [session.shardId, session]));
+    const changed = [...now.values()].filter((session) => this.#reported.get(session.shardId) !== mark(session));
+    const gone = [...this.#reported.keys()].filter((shardId) => !now.has(shardId));
+    for (const session of changed) this.#reported.set(session.shardId, mark(session));
+    for (const shardId of gone) this.#reported.delete(shardId);
+    if (changed.length + gone.length === 0) return;
+    this.#channel.send({
+      t: 'sessions',
+      sessions: [...changed, ...gone.map((shardId) => ({ shardId, session: null }))],
+    });
+  }
+
+  /** Kept: the supervisor may not be there yet, or be another one later. */
+  #notice(code: NoticeCode, text: string): void {
+    if (this.#notices.get(code) === text) return;
+    this.#notices.set(code, text);
+    if (this.#channel.attached) this.#channel.send({ t: 'notice', code, text });
+  }
+
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+
+  #onError(error: unknown): void {
+    this.#notice('agent-error', `inside botctl's agent: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function mark({ sessionId, sequence }: ShardSession): string {
+  return `${sessionId}:${sequence}`;
+}

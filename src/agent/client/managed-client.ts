@@ -1,0 +1,317 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Client } from 'discord.js';
+import type {
+  AgentToSupervisor,
+  BootRecord,
+  GatewayBot,
+  NoticeCode,
+  ShardReport,
+  ShardSession,
+} from '../../ipc/messages';
+import type { Permits } from '../permits';
+import { openSnapshot, writeSnapshot } from '../snapshot';
+import {
+  IDLE,
+  isKnownShard,
+  isRestIdle,
+  isSimpleStrategy,
+  sessionOf,
+  type ShardEvent,
+  type SimpleStrategy,
+  type WsManager,
+  type WsOptions,
+  type WsShard,
+} from './internals';
+import { ShardControl } from './shard-control';
+import { ShardMonitor, type ShardChange } from './shard-monitor';
+
+export interface ManagedClientOptions {
+  client: Client;
+  /** Version of the bot's discord.js. */
+  discordJs: string;
+  /** What @discordjs/ws uses when the bot names no strategy; from the bot's own copy. */
+  defaultStrategy: (manager: WsManager) => object;
+  boot: Pick<BootRecord, 'shardIds' | 'totalShards' | 'gateway'>;
+  /** Sessions to resume and the caches that belong to them. */
+  resume: BootRecord['resume'] | null;
+  permits: Permits;
+  send: (frame: AgentToSupervisor) => void;
+  onShard: (change: ShardChange) => void;
+  notice: (code: NoticeCode, text: string) => void;
+}
+
+export interface Parked {
+  sessions: ShardSession[];
+  snapshot: string | null;
+  guilds: number;
+}
+
+/** Closing handshakes that take longer are not waited for, ms. */
+const CLOSE_TIMEOUT_MS = 2_000;
+/** REST calls count as done when none has run for this time, ms: a handler may be between two of them. */
+const REST_QUIET_MS = 200;
+const POLL_MS = 5;
+
+/** One client of the bot under the agent's care: it connects by leave, reports its shards, and can be parked. */
+export class ManagedClient {
+  readonly #monitor: ShardMonitor;
+  readonly #controls = new Map<number, ShardControl>();
+  readonly #held = new Map<number, number>();
+  #strategy: SimpleStrategy | null = null;
+  #hydrating = false;
+  /** Shards whose saved session has not been resumed yet. */
+  readonly #resumable = new Set<number>();
+  #parked = false;
+
+  constructor(private readonly options: ManagedClientOptions) {
+    this.#monitor = new ShardMonitor(options.boot.shardIds, options.onShard);
+  }
+
+  get allReady(): boolean {
+    return this.#monitor.allReady;
+  }
+
+  /** Sets the client's options; to be called before discord.js's own `login`. */
+  install(): void {
+    const { client } = this.options;
+    const ws = client.options.ws as unknown as WsOptions;
+    const build = ws.buildStrategy ?? this.options.defaultStrategy;
+    ws.buildStrategy = (manager) => this.#adopt(manager, build(manager));
+    ws.buildIdentifyThrottler = () => ({ waitForIdentify: (shardId, signal) => this.#permit(shardId, signal) });
+    this.#setShards();
+    client.on('shardReady', (id) => {
+      if (!this.#hydrating) this.#monitor.ready(id);
+    });
+  }
+
+  /** Facts of all shards, freshly measured. */
+  reports(): ShardReport[] {
+    const { client } = this.options;
+    const guilds = new Map<number, number>();
+    for (const { shardId } of client.guilds.cache.values()) guilds.set(shardId, (guilds.get(shardId) ?? 0) + 1);
+    for (const { id } of this.#monitor.reports) {
+      const heartbeat = this.#controls.get(id)?.shard.heartbeatInterval?._repeat ?? null;
+      this.#monitor.measured(id, { guilds: guilds.get(id) ?? 0, heartbeatIntervalMs: heartbeat });
+    }
+    return this.#monitor.reports;
+  }
+
+  sessions(): ShardSession[] {
+    const { client, boot } = this.options;
+    return this.#monitor.reports.flatMap((report) => {
+      const session = sessionOf(client, report.id);
+      if (session === null || session.shardCount !== boot.totalShards) return [];
+      return [
+        {
+          shardId: report.id,
+          shardCount: session.shardCount,
+          sessionId: session.sessionId,
+          sequence: session.sequence,
+          resumeUrl: session.resumeURL,
+          aliveAt: Math.max(report.lastAckAt ?? 0, report.lastEventAt ?? 0, report.since),
+        },
+      ];
+    });
+  }
+
+  reconnect(shardId: number): boolean {
+    const control = this.#controls.get(shardId);
+    control?.reconnect('asked for by the operator');
+    return control !== undefined;
+  }
+
+  /**
+   * Closes all connections resumably for good, waits for what is under way, and saves the caches to `snapshotFile`.
+   * Never rejects: without a snapshot the next start identifies.
+   */
+  async park({ drainMs, snapshotFile }: { drainMs: number; snapshotFile: string | null }): Promise<Parked> {
+    const { client, boot, discordJs, notice } = this.options;
+    this.#parked = true;
+    for (const control of this.#controls.values()) control.park();
+    await this.#until(CLOSE_TIMEOUT_MS, () => [...this.#controls.values()].every(({ shard }) => shard.status === IDLE));
+    await this.#drain(drainMs);
+    const sessions = this.sessions();
+    const whole = sessions.length === boot.shardIds.length && client.isReady();
+    let snapshot: string | null = null;
+    if (snapshotFile !== null && whole && this.#strategy !== null) {
+      try {
+        const { totalShards, shardIds } = boot;
+        await writeSnapshot(client, snapshotFile, { totalShards, shardIds: [...shardIds], discordJs });
+        snapshot = snapshotFile;
+      } catch (error) {
+        notice('snapshot-failed', `the caches could not be saved: ${(error as Error).message}`);
+      }
+    }
+    return { sessions, snapshot, guilds: client.guilds.cache.size };
+  }
+
+  #setShards(): void {
+    const { client, boot, notice } = this.options;
+    const { shards, shardCount } = client.options;
+    const planned = Array.isArray(shards) && shards.join() === boot.shardIds.join() && shardCount === boot.totalShards;
+    if (planned) return;
+    client.options.shards = [...boot.shardIds];
+    client.options.shardCount = boot.totalShards;
+    notice('shards-overridden', 'the bot sets shards or shardCount itself; botctl runs it by its own plan');
+  }
+
+  #adopt(manager: WsManager, strategy: object): object {
+    this.#answerGatewayInformation(manager);
+    this.#listen(manager);
+    if (!isSimpleStrategy(strategy)) {
+      this.options.notice('custom-strategy', 'the bot has its own sharding strategy: no session survives its restart');
+      return strategy;
+    }
+    this.#strategy = strategy;
+    const spawn = strategy.spawn.bind(strategy);
+    const connect = strategy.connect.bind(strategy);
+    const destroy = strategy.destroy.bind(strategy);
+    strategy.spawn = async (shardIds) => {
+      await spawn(shardIds);
+      for (const shard of strategy.shards.values()) this.#control(manager, shard);
+    };
+    strategy.connect = async () => {
+      await this.#hydrate(manager);
+      await connect();
+    };
+    strategy.destroy = async (options) => {
+      for (const control of this.#controls.values()) control.cancel();
+      await destroy(options);
+      this.#controls.clear();
+    };
+    return strategy;
+  }
+
+  /** Only the supervisor asks Discord; its budget decides, so the client must not refuse for lack of one. */
+  #answerGatewayInformation(manager: WsManager): void {
+    const { gateway, shardIds } = this.options.boot;
+    const limit = gateway.session_start_limit;
+    const data: GatewayBot = {
+      ...gateway,
+      session_start_limit: { ...limit, remaining: Math.max(limit.remaining, shardIds.length) },
+    };
+    manager.gatewayInformation = { data, expiresAt: Number.POSITIVE_INFINITY };
+  }
+
+  /** Before discord.js itself listens. */
+  #listen(manager: WsManager): void {
+    const on = (event: string, listener: (payload: ShardEvent) => void): void => {
+      manager.on(event, (payload) => {
+        if (!this.#hydrating) listener(payload);
+      });
+    };
+    on('hello', ({ shardId }) => {
+      this.#monitor.hello(shardId, this.#resumes(manager, shardId));
+      this.#controls.get(shardId)?.hello();
+    });
+    on('dispatch', ({ shardId }) => {
+      this.#monitor.dispatch(shardId);
+      this.#controls.get(shardId)?.dispatch();
+    });
+    on('ready', ({ shardId }) => {
+      this.#monitor.session(shardId);
+      this.#controls.get(shardId)?.established();
+      if (this.#resumable.delete(shardId)) {
+        this.options.notice('session-not-resumed', 'Discord refused a saved session; the shard has identified anew');
+      }
+    });
+    on('resumed', ({ shardId }) => {
+      const control = this.#controls.get(shardId);
+      this.#resumable.delete(shardId);
+      this.#monitor.resumed(shardId, control?.shard.replayedEvents ?? 0);
+      control?.established();
+    });
+    on('closed', ({ shardId, code = 1_006 }) => {
+      this.#monitor.closed(shardId, code);
+      this.#controls.get(shardId)?.closed(code);
+    });
+    on('heartbeat', ({ shardId, latency = -1, ackAt = Date.now() }) => {
+      this.#monitor.heartbeat(shardId, latency, ackAt);
+    });
+  }
+
+  #control(manager: WsManager, shard: WsShard): void {
+    if (!isKnownShard(shard)) return;
+    const { client, permits, send } = this.options;
+    const { id } = shard;
+    const control = new ShardControl({
+      shard,
+      session: () => sessionOf(client, id),
+      resumes: () => this.#resumes(manager, id),
+      pass: (intent, signal) => {
+        this.#monitor.connecting(id);
+        return permits.connect(id, intent, signal);
+      },
+      onIdentify: (written) => this.#onIdentify(id, written),
+      onOutcome: (ok, code, reason) => {
+        send(ok ? { t: 'connected', shardId: id, ok } : { t: 'connected', shardId: id, ok, code, reason });
+      },
+    });
+    this.#controls.set(id, control);
+    control.install();
+    if (this.#parked) control.park();
+  }
+
+  #resumes(manager: WsManager, shardId: number): boolean {
+    const session = sessionOf(this.options.client, shardId);
+    return session !== null && session.shardCount === manager.options.shardCount;
+  }
+
+  async #permit(shardId: number, signal: AbortSignal): Promise<void> {
+    const { permits } = this.options;
+    const id = await permits.identify(shardId, signal);
+    const unused = this.#held.get(shardId);
+    if (unused !== undefined) permits.unspent(unused);
+    if (this.#controls.has(shardId)) this.#held.set(shardId, id);
+    // A strategy with shards elsewhere does not show when it writes.
+    else permits.identified(id, shardId);
+  }
+
+  #onIdentify(shardId: number, written: boolean): void {
+    const { permits } = this.options;
+    const id = this.#held.get(shardId);
+    this.#held.delete(shardId);
+    if (id !== undefined) {
+      if (written) permits.identified(id, shardId);
+      else permits.unspent(id);
+    }
+    if (written) this.#monitor.identifying(shardId);
+  }
+
+  /** Fills the caches from the snapshot and sets the saved sessions, so that the shards resume. */
+  async #hydrate(manager: WsManager): Promise<void> {
+    const { client, boot, discordJs, notice } = this.options;
+    const resume = this.options.resume ?? null;
+    this.options.resume = null;
+    if (resume === null) return;
+    try {
+      const { totalShards, shardIds } = boot;
+      const snapshot = await openSnapshot(resume.snapshot, { totalShards, shardIds: [...shardIds], discordJs });
+      this.#hydrating = true;
+      await snapshot.hydrate(manager, client);
+    } catch (error) {
+      notice('session-not-resumed', `the saved state could not be used: ${(error as Error).message}`);
+      return;
+    } finally {
+      this.#hydrating = false;
+    }
+    for (const { shardId, shardCount, sessionId, sequence, resumeUrl } of resume.sessions) {
+      manager.options.updateSessionInfo(shardId, { shardId, shardCount, sessionId, sequence, resumeURL: resumeUrl });
+      this.#resumable.add(shardId);
+    }
+  }
+
+  /** What runs when the shards are closed may finish: REST calls of handlers, above all. */
+  async #drain(drainMs: number): Promise<void> {
+    let quietSince = Date.now();
+    await this.#until(drainMs, () => {
+      if (!isRestIdle(this.options.client)) quietSince = Date.now();
+      return Date.now() - quietSince >= REST_QUIET_MS;
+    });
+  }
+
+  async #until(ms: number, condition: () => boolean): Promise<void> {
+    const end = Date.now() + ms;
+    while (!condition() && Date.now() < end) await delay(POLL_MS);
+  }
+}
