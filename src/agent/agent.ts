@@ -15,6 +15,7 @@ import {
   type SupervisorToAgent,
 } from '../ipc/messages';
 import { processStartTime } from '../ipc/process-start-time';
+import { SDK_BRIDGE, SDK_BRIDGE_VERSION, type SdkBridge, type StopHandler } from '../ipc/sdk-bridge';
 import { BotChannel } from './bot-channel';
 import { Channel } from './channel';
 import { ManagedClient, type Parked } from './client/managed-client';
@@ -44,6 +45,7 @@ export class Agent {
   readonly #clients = new Map<object, ManagedClient>();
   readonly #reported = new Map<number, string>();
   readonly #notices = new Map<NoticeCode, string>();
+  readonly #stopHandlers = new Set<StopHandler>();
   #timings: AgentTimings;
   #discordJs: string | null = null;
   #everAttached = false;
@@ -74,6 +76,7 @@ export class Agent {
     });
     subscribe('undici:request:create', (message) => this.#guard(() => this.#onRequest(message)));
     this.#bot.install();
+    this.#openBridge();
     process.on('exit', (code) => this.#channel.send({ t: 'exiting', code }));
     setInterval(() => this.#guard(() => this.#reportSessions()), SESSIONS_INTERVAL_MS).unref();
     this.#schedule();
@@ -252,11 +255,33 @@ export class Agent {
     const file = snapshot && this.#clients.size === 1 ? join(this.boot.parkDir, 'snapshot') : null;
     this.#parking ??= (async () => {
       const all = await Promise.all(
-        [...this.#clients.values()].map((client) => client.park({ drainMs, snapshotFile: file })),
+        [...this.#clients.values()].map((client) =>
+          client.park({ drainMs, snapshotFile: file, onClosed: () => this.#callStopHandlers() }),
+        ),
       );
       return all[0] ?? { sessions: [], snapshot: null, guilds: 0 };
     })();
     return this.#parking;
+  }
+
+  #openBridge(): void {
+    const { clusterId, shardIds, totalShards, release } = this.boot;
+    const bridge: SdkBridge = {
+      version: SDK_BRIDGE_VERSION,
+      cluster: Object.freeze({ id: clusterId, shardIds: Object.freeze([...shardIds]), totalShards, release }),
+      stopHandlers: this.#stopHandlers,
+    };
+    Object.defineProperty(globalThis, SDK_BRIDGE, { value: bridge });
+  }
+
+  /** Each handler once, however many clients there are. */
+  async #callStopHandlers(): Promise<void> {
+    const handlers = [...this.#stopHandlers];
+    this.#stopHandlers.clear();
+    const calls = handlers.map(async (handler) => handler());
+    for (const call of await Promise.allSettled(calls)) {
+      if (call.status === 'rejected') console.error('a stop handler of the bot failed:', call.reason);
+    }
   }
 
   /** No supervisor wants this process: save the sessions where the next one finds them, and end. */

@@ -124,12 +124,21 @@ export class ManagedClient {
    * Closes all connections resumably for good, waits for what is under way, and saves the caches to `snapshotFile`.
    * Never rejects: without a snapshot the next start identifies.
    */
-  async park({ drainMs, snapshotFile }: { drainMs: number; snapshotFile: string | null }): Promise<Parked> {
+  async park({
+    drainMs,
+    snapshotFile,
+    onClosed,
+  }: {
+    drainMs: number;
+    snapshotFile: string | null;
+    /** The connections are closed: what must be done before the end, within `drainMs`. */
+    onClosed: () => Promise<void>;
+  }): Promise<Parked> {
     const { client, boot, discordJs, notice } = this.options;
     this.#parked = true;
     for (const control of this.#controls.values()) control.park();
     await this.#until(CLOSE_TIMEOUT_MS, () => [...this.#controls.values()].every(({ shard }) => shard.status === IDLE));
-    await this.#drain(drainMs);
+    await Promise.all([this.#drain(drainMs), this.#within(drainMs, onClosed())]);
     const sessions = this.sessions();
     const whole = sessions.length === boot.shardIds.length && client.isReady();
     let snapshot: string | null = null;
@@ -308,6 +317,12 @@ export class ManagedClient {
       if (!isRestIdle(this.options.client)) quietSince = Date.now();
       return Date.now() - quietSince >= REST_QUIET_MS;
     });
+  }
+
+  async #within(ms: number, work: Promise<void>): Promise<void> {
+    const timeout = new AbortController();
+    await Promise.race([work, delay(ms, undefined, { signal: timeout.signal }).catch(() => undefined)]);
+    timeout.abort();
   }
 
   async #until(ms: number, condition: () => boolean): Promise<void> {

@@ -1,0 +1,23 @@
+/**
+ * What the agent gives to the SDK in the same process. The bot's copy of botctl and the supervisor's are different
+ * modules, so they meet under a registered symbol.
+ */
+export const SDK_BRIDGE = Symbol.for('botctl.agent');
+
+/** Raised whenever the bridge changes its meaning; an SDK of another version behaves as without botctl. */
+export const SDK_BRIDGE_VERSION = 1;
+
+export interface ClusterInfo {
+  id: number;
+  shardIds: readonly number[];
+  totalShards: number;
+  release: string;
+}
+
+export type StopHandler = () => unknown;
+
+export interface SdkBridge {
+  version: number;
+  cluster: ClusterInfo;
+  stopHandlers: Set<StopHandler>;
+}
