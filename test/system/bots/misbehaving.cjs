@@ -2,7 +2,8 @@
 const { Client, Events, GatewayIntentBits } = require('discord.js');
 
 const shards = JSON.parse(process.env.SHARDS);
-const bad = process.env.BAD_SHARD === undefined || shards.includes(Number(process.env.BAD_SHARD)) ? process.env.BAD : '';
+const bad =
+  process.env.BAD_SHARD === undefined || shards.includes(Number(process.env.BAD_SHARD)) ? process.env.BAD : '';
 
 if (bad === 'exit-at-boot') process.exit(1);
 if (bad === 'loop-at-boot') for (;;);

@@ -123,7 +123,9 @@ export class Botctl {
     try {
       const zombie = /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
       if (zombie) return false;
-      return readlinkSync(`/proc/${pid}/cwd`) === this.dir || readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(this.dir);
+      return (
+        readlinkSync(`/proc/${pid}/cwd`) === this.dir || readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(this.dir)
+      );
     } catch {
       return false; // ended, or not ours to look at
     }

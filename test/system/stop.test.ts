@@ -1,0 +1,149 @@
+import { Sandbox } from '../../src/sandbox';
+import { until } from '../support/until';
+import { Botctl, type BotctlOptions } from './support/botctl';
+
+const SHARDS = 8;
+
+describe('the end of a supervisor', () => {
+  let sandbox: Sandbox;
+  let api: string;
+  let botctl: Botctl;
+
+  beforeEach(async () => {
+    sandbox = new Sandbox({ guilds: 80, shards: SHARDS, maxConcurrency: 16, identifyIntervalMs: 200 });
+    ({ apiUrl: api } = await sandbox.listen());
+  });
+  afterEach(async () => {
+    await botctl.dispose();
+    await sandbox.close();
+  });
+
+  function make(options: Partial<BotctlOptions> = {}, sharding: object = {}): Botctl {
+    botctl = new Botctl({
+      bot: 'plain.cjs',
+      api,
+      config: { sharding: { shardsPerCluster: 2, ...sharding }, identify: { interval: '200ms' } },
+      ...options,
+    });
+    return botctl;
+  }
+
+  it('SIGTERM under load: exit 0, no process left, and the next start resumes what was parked', async () => {
+    const { child, ended } = make().start();
+    await botctl.untilReady();
+    sandbox.setRate(200);
+    await until(() => sandbox.report().answered >= 100);
+    child.kill('SIGTERM');
+    const { code, signal } = await ended;
+    expect({ code, signal }).toEqual({ code: 0, signal: null });
+    expect(botctl.processes()).toEqual([]);
+    expect((await botctl.cli('status')).code).toBe(3);
+
+    botctl.start();
+    await botctl.untilReady();
+    await until(() => sandbox.report().answered >= 300);
+    sandbox.setRate(0);
+    await until(() => sandbox.report().outstanding === 0);
+    expect(sandbox.report()).toMatchObject({
+      identifies: SHARDS,
+      resumes: SHARDS,
+      lost: 0,
+      doubled: 0,
+      violations: [],
+    });
+  });
+
+  it('`botctl stop` does the same, and says so', async () => {
+    const { ended } = make().start();
+    await botctl.untilReady();
+    const stop = await botctl.cli('stop');
+    expect(stop.code).toBe(0);
+    expect(stop.stdout).toContain('stopped');
+    expect((await ended).code).toBe(0);
+    expect(botctl.processes()).toEqual([]);
+    const again = await botctl.cli('stop');
+    expect(again.code).toBe(3);
+  });
+
+  it('a bot that destroys its client on SIGTERM still resumes', async () => {
+    const { child, ended } = make({ bot: 'misbehaving.cjs', env: { BAD: 'destroy-on-sigterm' } }).start();
+    await botctl.untilReady();
+    child.kill('SIGTERM');
+    expect((await ended).code).toBe(0);
+    botctl.start();
+    await botctl.untilReady();
+    expect(sandbox.report()).toMatchObject({ identifies: SHARDS, resumes: SHARDS });
+  });
+
+  it('a second SIGTERM ends everything at once, with an exit code that is not 0', async () => {
+    const bot = { bot: 'misbehaving.cjs', env: { BAD: 'ignore-sigterm' } };
+    const { child, ended } = make(bot, { stopTimeout: '60s' }).start();
+    await botctl.untilReady();
+    child.kill('SIGTERM');
+    await until(() => botctl.logs().includes('SIGTERM ignored'));
+    child.kill('SIGTERM');
+    const { code, signal } = await ended;
+    expect(signal).toBeNull();
+    expect(code).toBeGreaterThan(0);
+    expect(botctl.processes()).toEqual([]);
+  });
+
+  it('a bot that ignores SIGTERM is killed at the deadline, and the exit is still graceful', async () => {
+    const bot = { bot: 'misbehaving.cjs', env: { BAD: 'ignore-sigterm' } };
+    const { child, ended } = make(bot, { stopTimeout: '3s' }).start();
+    await botctl.untilReady();
+    child.kill('SIGTERM');
+    expect((await ended).code).toBe(0);
+    expect(botctl.processes()).toEqual([]);
+  });
+
+  it('SIGKILL and a new start within the grace time: same processes, no identify, no event lost', async () => {
+    const first = make().start();
+    const before = await botctl.untilReady();
+    sandbox.setRate(200);
+    await until(() => sandbox.report().answered >= 100);
+    const { connectionsOpened } = sandbox.report();
+    first.child.kill('SIGKILL');
+    await first.ended;
+    expect((await botctl.cli('status')).code).toBe(3);
+
+    botctl.start();
+    const after = await botctl.untilReady();
+    expect(after.clusters.map(({ pid }) => pid)).toEqual(before.clusters.map(({ pid }) => pid));
+    expect(after.clusters.every(({ adopted }) => adopted)).toBe(true);
+    const answered = sandbox.report().answered;
+    await until(() => sandbox.report().answered >= answered + 200);
+    sandbox.setRate(0);
+    await until(() => sandbox.report().outstanding === 0);
+    expect(sandbox.report()).toMatchObject({
+      identifies: SHARDS,
+      resumes: 0,
+      lost: 0,
+      doubled: 0,
+      connectionsOpened,
+    });
+    // Commands of the new supervisor reach the adopted clusters.
+    expect((await botctl.cli('restart', '--cluster', '0')).code).toBe(0);
+  });
+
+  it('SIGKILL without a new start: no process left after the grace time, and a later start resumes', async () => {
+    const { child, ended } = make({}, { graceTime: '2s' }).start();
+    await botctl.untilReady();
+    child.kill('SIGKILL');
+    await ended;
+    await until(() => botctl.processes().length === 0);
+    botctl.start();
+    await botctl.untilReady();
+    expect(sandbox.report()).toMatchObject({ identifies: SHARDS, resumes: SHARDS, violations: [] });
+  });
+
+  it('SIGKILL of the supervisor and all clusters: the next start identifies, paced', async () => {
+    const { ended } = make().start();
+    await botctl.untilReady();
+    for (const pid of botctl.processes()) process.kill(pid, 'SIGKILL');
+    await ended;
+    botctl.start();
+    await botctl.untilReady();
+    expect(sandbox.report()).toMatchObject({ identifies: 2 * SHARDS, resumes: 0, violations: [] });
+  });
+});
