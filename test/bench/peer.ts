@@ -1,0 +1,167 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { stringify } from 'yaml';
+import { until } from '../support/until';
+
+export const PEERS = ['botctl', 'ShardingManager', 'hybrid-sharding'] as const;
+export type PeerName = (typeof PEERS)[number];
+
+export interface PeerOptions {
+  api: string;
+  shards: number;
+  shardsPerCluster: number;
+  task?: 'broadcast';
+  hang?: boolean;
+}
+
+interface Note {
+  at: number;
+  pid: number;
+  event: string;
+  shards?: number[];
+  p50?: number;
+  p99?: number;
+  ms?: number;
+  how?: string;
+}
+
+const BOTS = resolve(__dirname, 'bots');
+const BIN = resolve(__dirname, '../../dist/bin/botctl.js');
+const TOKEN = 'a-token-for-the-sandbox';
+
+/** One manager with the same bot beneath, in a folder of its own. */
+export class Peer {
+  readonly dir = mkdtempSync(join(tmpdir(), 'botctl-bench-'));
+  readonly file = join(this.dir, 'notes');
+  readonly #child: ChildProcess;
+  readonly startedAt: number;
+
+  constructor(
+    readonly name: PeerName,
+    private readonly options: PeerOptions,
+  ) {
+    writeFileSync(this.file, '');
+    const env: NodeJS.ProcessEnv = {
+      PATH: process.env['PATH'],
+      HOME: process.env['HOME'],
+      DISCORD_TOKEN: TOKEN,
+      TEST_DISCORD_API: options.api,
+      BENCH_FILE: this.file,
+      BENCH_SHARDS: String(options.shards),
+      BENCH_PER_CLUSTER: String(options.shardsPerCluster),
+      ...(options.task !== undefined && { BENCH_TASK: options.task }),
+      ...(options.hang === true && { BENCH_HANG: '1' }),
+      ...(name === 'hybrid-sharding' && { PEER: 'hybrid' }),
+    };
+    this.startedAt = Date.now();
+    this.#child = spawn(process.execPath, this.#args(), { cwd: this.dir, env, stdio: 'ignore', detached: true });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  notes(): Note[] {
+    return readFileSync(this.file, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Note);
+  }
+
+  /** Resolves with the ms from the launch until the last shard was ready. */
+  async untilReady(timeoutMs = 150_000): Promise<number> {
+    const ready = (): Note[] => this.notes().filter(({ event }) => event === 'ready');
+    await until(() => new Set(ready().flatMap(({ shards }) => shards ?? [])).size === this.options.shards, {
+      timeoutMs,
+    });
+    return Math.max(...ready().map(({ at }) => at)) - this.startedAt;
+  }
+
+  async untilNote(event: string, timeoutMs = 120_000): Promise<Note> {
+    let found: Note | undefined;
+    await until(() => (found = this.notes().find((note) => note.event === event)) !== undefined, { timeoutMs });
+    if (found === undefined) throw new Error(`no note ${event}`);
+    return found;
+  }
+
+  /** Pid of the process that serves a shard. */
+  processOf(shard: number): number {
+    const note = this.notes().findLast(({ event, shards }) => event === 'ready' && shards?.includes(shard) === true);
+    return note?.pid ?? 0;
+  }
+
+  /** Proportional set size in MB: of the manager, and of all that it started. */
+  memory(): { manager: number; children: number } {
+    const children = this.#pids().filter((pid) => pid !== this.pid);
+    return { manager: pss(this.pid), children: children.reduce((sum, pid) => sum + pss(pid), 0) };
+  }
+
+  async end(): Promise<void> {
+    const closed = once(this.#child, 'exit');
+    const ended = this.#child.exitCode !== null || this.#child.signalCode !== null;
+    for (const pid of this.#pids()) kill(pid);
+    if (!ended) await closed;
+    await until(() => {
+      const left = this.#pids();
+      left.forEach(kill);
+      return left.length === 0;
+    });
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  #args(): string[] {
+    if (this.name === 'ShardingManager') return [join(BOTS, 'sharding-manager.cjs')];
+    if (this.name === 'hybrid-sharding') return [join(BOTS, 'hybrid.cjs')];
+    const config = join(this.dir, 'botctl.yaml');
+    writeFileSync(
+      config,
+      stringify({
+        bot: { name: 'bench', entry: join(BOTS, 'bench.cjs'), cwd: this.dir },
+        discord: { api: this.options.api },
+        sharding: { totalShards: this.options.shards, shardsPerCluster: this.options.shardsPerCluster },
+        postgres: { embedded: { enabled: false } },
+        redis: { embedded: { enabled: false } },
+        http: { enabled: false },
+        stateDir: join(this.dir, 'state'),
+      }),
+    );
+    return [BIN, 'start', '--config', config];
+  }
+
+  /** The manager and everything whose environment names our notes file. */
+  #pids(): number[] {
+    return readdirSync('/proc')
+      .map(Number)
+      .filter((pid) => pid > 0 && pid !== process.pid && isAliveWith(pid, this.file));
+  }
+}
+
+function isAliveWith(pid: number, text: string): boolean {
+  try {
+    if (!existsSync(`/proc/${pid}/environ`) || /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')))
+      return false;
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(text);
+  } catch {
+    return false;
+  }
+}
+
+function pss(pid: number): number {
+  try {
+    const kb = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1];
+    return Number(kb ?? 0) / 1024;
+  } catch {
+    return 0;
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // ended meanwhile
+  }
+}
