@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
+import { chownSync, existsSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Account } from './account';
+import { canReach, postgresAccount } from './account';
+import type { EmbeddedLog } from './embedded-server-error';
+import { EmbeddedServerError } from './embedded-server-error';
+import type { ServerFolder } from './server-folder';
+
+/** Where the data lies and whose it is. */
+export interface DataPlace {
+  /** The folder that holds `data` and, if need be, a copy of the binaries. */
+  root: string;
+  data: string;
+  /** Whom the server runs as; null for ourselves. */
+  account: Account | null;
+}
+
+/** Name of the file in `dir` that says where the data went. */
+const POINTER = 'location';
+const SYSTEM_DIR = '/var/lib/botctl';
+
+/**
+ * Decides where the data lies. Run by root the server is another user's, who must be able to pass through every folder
+ * above the data; the state folder is closed to others and stays so, hence the data then goes to a system folder
+ * (BOTCTL_SYSTEM_DIR, default /var/lib/botctl), and a file in `dir` remembers where.
+ *
+ * @throws EmbeddedServerError EMBEDDED_DENIED
+ */
+export function placeData(folder: ServerFolder, log: EmbeddedLog): DataPlace {
+  const account = postgresAccount();
+  if (account === null) return { root: folder.dir, data: join(folder.dir, 'data'), account };
+  const here = existingPlace(folder.dir, account);
+  if (here !== null && canReach(here.account ?? account, folder.dir)) return here;
+  if (here !== null) {
+    throw denied(`The data in ${here.data} is out of reach for user ${account.name}, who must run it.`);
+  }
+  if (canReach(account, folder.dir)) return own({ root: folder.dir, data: join(folder.dir, 'data'), account });
+  return relocated(folder, account, log);
+}
+
+/** Major version of the data, or null when there is none. */
+export function dataMajor(data: string): number | null {
+  try {
+    return Number(readFileSync(join(data, 'PG_VERSION'), 'utf8').trim()) || null;
+  } catch {
+    return null;
+  }
+}
+
+function relocated(folder: ServerFolder, account: Account, log: EmbeddedLog): DataPlace {
+  const base = process.env['BOTCTL_SYSTEM_DIR'] ?? SYSTEM_DIR;
+  const kept = folder.read(POINTER);
+  const hash = createHash('sha256').update(realpathSync(folder.dir)).digest('hex').slice(0, 16);
+  const root = kept ?? join(base, hash);
+  try {
+    mkdirSync(root, { recursive: true, mode: 0o755 });
+  } catch (cause) {
+    throw denied(`The folder ${root} cannot be made (${(cause as NodeJS.ErrnoException).code ?? 'unknown'}).`, cause);
+  }
+  if (!canReach(account, root)) throw denied(`User ${account.name} cannot enter ${root}, where its data must lie.`);
+  const place = existingPlace(root, account);
+  if (kept === null) {
+    folder.write(POINTER, root);
+    log('info', `Postgres runs as user ${account.name} with its data in ${root}: ${folder.dir} is closed to others`);
+  } else if (place === null) {
+    log('warn', `the Postgres data in ${root} is gone: beginning with empty databases`);
+  }
+  return place ?? own({ root, data: join(root, 'data'), account });
+}
+
+/** Existing data is run by the user it belongs to; root's own (a restored copy) is given to the account. */
+function existingPlace(root: string, account: Account): DataPlace | null {
+  const data = join(root, 'data');
+  if (!existsSync(join(data, 'PG_VERSION'))) return null;
+  const { uid, gid } = statSync(data);
+  if (uid !== 0) return { root, data, account: uid === account.uid ? account : { name: `uid ${uid}`, uid, gid } };
+  return own({ root, data, account });
+}
+
+function own(place: DataPlace): DataPlace {
+  const { data, account } = place;
+  if (account === null || !existsSync(data)) return place;
+  chownSync(data, account.uid, account.gid);
+  execFileSync('chown', ['-R', `${account.uid}:${account.gid}`, data], { stdio: 'ignore' });
+  return place;
+}
+
+function denied(message: string, cause?: unknown): EmbeddedServerError {
+  const hint = 'Run botctl as a user other than root, or set BOTCTL_SYSTEM_DIR to a folder that others can enter.';
+  return new EmbeddedServerError('EMBEDDED_DENIED', message, hint, { cause });
+}
