@@ -1,0 +1,125 @@
+import type { Gateway } from './gateway';
+import type { Weather } from './weather';
+import { botIdOf, type Payload, type World } from './world';
+
+export const FAULTS = [
+  'drop',
+  'invalidate',
+  'reconnect',
+  'deaf',
+  'refuse',
+  'outage',
+  'latency',
+  'rest-error',
+  'guild-outage',
+  'close-on-identify',
+] as const;
+export type FaultName = (typeof FAULTS)[number];
+
+/** Parameters of a fault; each fault reads some of them. */
+export interface FaultOptions {
+  /** Which shard; absent: all. */
+  shard?: number;
+  /** Close code. */
+  code?: number;
+  /** End the TCP connection instead of closing the WebSocket. */
+  terminate?: boolean;
+  resumable?: boolean;
+  seconds?: number;
+  forgetSessions?: boolean;
+  ms?: number;
+  status?: number;
+  count?: number;
+  guilds?: number;
+}
+
+/** The request cannot be carried out; names the field. */
+export class FaultError extends Error {
+  override readonly name = 'FaultError';
+}
+
+const DEFAULT_SECONDS = 10;
+
+export class Faults {
+  constructor(
+    private readonly gateway: Gateway,
+    private readonly weather: Weather,
+    private readonly world: World,
+  ) {}
+
+  /** @throws FaultError */
+  cause(name: FaultName, options: FaultOptions = {}): void {
+    const seconds = number(options.seconds, 'seconds', DEFAULT_SECONDS, 0, 86_400);
+    const shard = options.shard === undefined ? null : number(options.shard, 'shard', 0, 0, 100_000);
+    switch (name) {
+      case 'drop': {
+        const code = number(options.code, 'code', 4_000, 1_000, 4_999);
+        for (const connection of this.gateway.of(shard)) {
+          if (options.terminate === true) connection.terminate();
+          else connection.close(code);
+        }
+        break;
+      }
+      case 'invalidate':
+        for (const connection of this.gateway.of(shard)) {
+          const { session } = connection;
+          if (session === null) continue;
+          if (options.resumable !== true) this.gateway.forgetSession(session);
+          connection.invalidate(options.resumable === true);
+        }
+        break;
+      case 'reconnect':
+        for (const connection of this.gateway.of(shard)) connection.askToReconnect();
+        break;
+      case 'deaf':
+        this.weather.deafen(shard ?? 'all', seconds);
+        break;
+      case 'refuse':
+        this.weather.refuse(seconds, options.code === undefined ? null : number(options.code, 'code', 0, 1_000, 4_999));
+        break;
+      case 'outage':
+        this.weather.outage(seconds);
+        if (options.forgetSessions === true) this.gateway.forgetAllSessions();
+        for (const connection of this.gateway.of(null)) connection.terminate();
+        break;
+      case 'latency':
+        this.weather.slow(number(options.ms, 'ms', 200, 0, 60_000), seconds);
+        break;
+      case 'rest-error':
+        this.weather.failRest(
+          number(options.status, 'status', 500, 400, 599),
+          number(options.count, 'count', Number.MAX_SAFE_INTEGER, 0, Number.MAX_SAFE_INTEGER),
+          seconds,
+        );
+        break;
+      case 'guild-outage':
+        this.#guildOutage(number(options.guilds, 'guilds', 1, 1, this.world.guilds), seconds);
+        break;
+      case 'close-on-identify':
+        this.weather.closeOnIdentify(
+          number(options.code, 'code', 4_004, 4_000, 4_999),
+          number(options.count, 'count', Number.MAX_SAFE_INTEGER, 0, Number.MAX_SAFE_INTEGER),
+        );
+        break;
+    }
+  }
+
+  #guildOutage(count: number, seconds: number): void {
+    const indexes = Array.from({ length: count }, (_, index) => index);
+    const each = (t: string, body: (index: number, botId: string) => Payload): void => {
+      for (const index of indexes) {
+        for (const session of this.gateway.sessionsOf(index)) session.dispatch(t, body(index, botIdOf(session.token)));
+      }
+    };
+    each('GUILD_DELETE', (index) => ({ id: this.world.guildId(index), unavailable: true }));
+    setTimeout(() => each('GUILD_CREATE', (index, botId) => this.world.guild(index, botId)), seconds * 1_000).unref();
+  }
+}
+
+function number(value: unknown, field: string, fallback: number, min: number, max: number): number {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < min || value > max) {
+    throw new FaultError(`${field}: expected a number from ${min} to ${max}`);
+  }
+  return value;
+}

@@ -1,0 +1,94 @@
+import type { Accounting } from './accounting';
+import type { Gateway } from './gateway';
+import type { Session } from './session';
+import { botIdOf, type World } from './world';
+
+const TICK_MS = 10;
+const INTENT_MEMBERS = 1 << 1;
+const INTENT_GUILDS = 1 << 0;
+const INTENTS_MESSAGES = (1 << 9) | (1 << 15);
+/** A step that visits all guilds, whatever their number. */
+const STEP = 7_919;
+/** Each so many events that want an answer, one change that wants none. */
+const CHANGE_EVERY = 4;
+
+/** Members who type, use commands and come and go, at a steady rate. */
+export class Traffic {
+  changes = 0;
+  #rate = 0;
+  #due = 0;
+  #last = 0;
+  #step = 0;
+  #guild = 0;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(
+    private readonly world: World,
+    private readonly gateway: Gateway,
+    private readonly accounting: Accounting,
+  ) {}
+
+  get rate(): number {
+    return this.#rate;
+  }
+
+  setRate(perSecond: number): void {
+    this.#rate = perSecond;
+    this.#last = performance.now();
+    this.#due = 0;
+    if (perSecond > 0) this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
+    else this.stop();
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#timer = null;
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    this.#due += ((now - this.#last) / 1_000) * this.#rate;
+    this.#last = now;
+    for (; this.#due >= 1; this.#due--) this.#happen();
+  }
+
+  #happen(): void {
+    if (this.world.guilds === 0) return;
+    this.#step++;
+    this.#guild = (this.#guild + STEP) % this.world.guilds;
+    const index = this.#guild;
+    const sessions = this.gateway.sessionsOf(index);
+    if (this.#step % 2 === 0) this.#interaction(index, sessions);
+    else this.#message(index, sessions);
+    if (this.#step % CHANGE_EVERY === 0) this.#change(index, sessions);
+  }
+
+  #interaction(index: number, sessions: Session[]): void {
+    const id = this.world.snowflake();
+    this.accounting.sent(id, this.world.channelId(index, 0), sessions);
+    for (const session of sessions) {
+      session.dispatch('INTERACTION_CREATE', this.world.pingInteraction(index, id, botIdOf(session.token)), id);
+    }
+  }
+
+  /** Only a bot that may read messages can answer them; for another one it is an interaction again. */
+  #message(index: number, sessions: Session[]): void {
+    const readers = sessions.filter(({ intents }) => (intents & INTENTS_MESSAGES) === INTENTS_MESSAGES);
+    if (readers.length === 0) return this.#interaction(index, sessions);
+    const id = this.world.snowflake();
+    this.accounting.sent(id, this.world.channelId(index, 0), readers);
+    for (const session of readers) session.dispatch('MESSAGE_CREATE', this.world.pingMessage(index, id, true), id);
+  }
+
+  #change(index: number, sessions: Session[]): void {
+    for (const session of sessions) {
+      this.changes++;
+      if (this.#step % (2 * CHANGE_EVERY) === 0 && (session.intents & INTENT_MEMBERS) !== 0) {
+        const member = { ...this.world.member(index, 0), nick: `nick ${this.#step}` };
+        session.dispatch('GUILD_MEMBER_UPDATE', { guild_id: this.world.guildId(index), ...member });
+      } else if ((session.intents & INTENT_GUILDS) !== 0) {
+        session.dispatch('CHANNEL_UPDATE', { ...this.world.channel(index, 0), topic: `topic ${this.#step}` });
+      }
+    }
+  }
+}

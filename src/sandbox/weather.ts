@@ -1,0 +1,74 @@
+/** What is wrong with this Discord at the moment. Each fault ends by itself at its time. */
+export class Weather {
+  #refusing: { until: number; code: number | null } | null = null;
+  #outageUntil = 0;
+  #deaf = new Map<number | 'all', number>();
+  #latency: { until: number; ms: number } | null = null;
+  #restError: { until: number; left: number; status: number } | null = null;
+  #identifyClose: { code: number; left: number } | null = null;
+
+  constructor(private readonly now: () => number = Date.now) {}
+
+  refuse(seconds: number, code: number | null): void {
+    this.#refusing = { until: this.#in(seconds), code };
+  }
+
+  outage(seconds: number): void {
+    this.#outageUntil = this.#in(seconds);
+  }
+
+  deafen(shard: number | 'all', seconds: number): void {
+    this.#deaf.set(shard, this.#in(seconds));
+  }
+
+  slow(ms: number, seconds: number): void {
+    this.#latency = { until: this.#in(seconds), ms };
+  }
+
+  failRest(status: number, count: number, seconds: number): void {
+    this.#restError = { until: this.#in(seconds), left: count, status };
+  }
+
+  /** The next `count` IDENTIFYs are answered by closing with `code`; 0: none any more. */
+  closeOnIdentify(code: number, count: number): void {
+    this.#identifyClose = count === 0 ? null : { code, left: count };
+  }
+
+  get isOutage(): boolean {
+    return this.now() < this.#outageUntil;
+  }
+
+  /** Close code for a connection that was just opened; undefined: it is welcome; null: refused without a word. */
+  get refusal(): number | null | undefined {
+    return this.#refusing !== null && this.now() < this.#refusing.until ? this.#refusing.code : undefined;
+  }
+
+  isDeaf(shard: number | null): boolean {
+    const until = Math.max(this.#deaf.get('all') ?? 0, shard === null ? 0 : (this.#deaf.get(shard) ?? 0));
+    return this.now() < until;
+  }
+
+  get latencyMs(): number {
+    return this.#latency !== null && this.now() < this.#latency.until ? this.#latency.ms : 0;
+  }
+
+  /** Status with which the next REST request fails, or null. */
+  takeRestError(): number | null {
+    if (this.isOutage) return 503;
+    const error = this.#restError;
+    if (error === null || this.now() >= error.until || error.left <= 0) return null;
+    error.left--;
+    return error.status;
+  }
+
+  takeIdentifyClose(): number | null {
+    const close = this.#identifyClose;
+    if (close === null || close.left <= 0) return null;
+    close.left--;
+    return close.code;
+  }
+
+  #in(seconds: number): number {
+    return this.now() + seconds * 1_000;
+  }
+}
