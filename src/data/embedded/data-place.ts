@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Account } from './account';
 import { canReach, postgresAccount } from './account';
 import type { EmbeddedLog } from './embedded-server-error';
@@ -31,13 +31,11 @@ const SYSTEM_DIR = '/var/lib/botctl';
 export function placeData(folder: ServerFolder, log: EmbeddedLog): DataPlace {
   const account = postgresAccount();
   if (account === null) return { root: folder.dir, data: join(folder.dir, 'data'), account };
+  // Data of an earlier run by another user than root: its owner goes on running it.
   const here = existingPlace(folder.dir, account);
-  if (here !== null && canReach(here.account ?? account, folder.dir)) return here;
-  if (here !== null) {
-    throw denied(`The data in ${here.data} is out of reach for user ${account.name}, who must run it.`);
-  }
-  if (canReach(account, folder.dir)) return own({ root: folder.dir, data: join(folder.dir, 'data'), account });
-  return relocated(folder, account, log);
+  if (here === null) return relocated(folder, account, log);
+  if (canReach(here.account ?? account, folder.dir)) return here;
+  throw denied(`The data in ${here.data} is out of reach for ${here.account?.name ?? account.name}, who must run it.`);
 }
 
 /** Major version of the data, or null when there is none. */
@@ -55,7 +53,7 @@ function relocated(folder: ServerFolder, account: Account, log: EmbeddedLog): Da
   const hash = createHash('sha256').update(realpathSync(folder.dir)).digest('hex').slice(0, 16);
   const root = kept ?? join(base, hash);
   try {
-    mkdirSync(root, { recursive: true, mode: 0o755 });
+    for (const dir of [dirname(root), root]) makeOpen(dir);
   } catch (cause) {
     throw denied(`The folder ${root} cannot be made (${(cause as NodeJS.ErrnoException).code ?? 'unknown'}).`, cause);
   }
@@ -68,6 +66,13 @@ function relocated(folder: ServerFolder, account: Account, log: EmbeddedLog): Da
     log('warn', `the Postgres data in ${root} is gone: beginning with empty databases`);
   }
   return place ?? own({ root, data: join(root, 'data'), account });
+}
+
+/** A folder that every user can enter, whatever our umask; one that exists stays as it is. */
+function makeOpen(dir: string): void {
+  if (existsSync(dir)) return;
+  mkdirSync(dir, { recursive: true });
+  chmodSync(dir, 0o755);
 }
 
 /** Existing data is run by the user it belongs to; root's own (a restored copy) is given to the account. */

@@ -8,7 +8,7 @@ const QUERY_TIMEOUT_MS = 60_000;
 const WRONG_PASSWORD = '28P01';
 
 /** How a server answered. */
-export type Answer = { state: 'up'; version: string; data: string } | { state: 'refused' } | { state: 'not yet' };
+export type Answer = { state: 'up'; version: string } | { state: 'refused' } | { state: 'not yet' };
 
 export interface Door {
   port: number;
@@ -19,13 +19,8 @@ export interface Door {
 export async function askPostgres(door: Door): Promise<Answer> {
   try {
     return await withClient(door, async (client) => {
-      const { rows } = await client.query<{ version: string; data: string }>(
-        `SELECT current_setting('server_version') AS version, current_setting('data_directory') AS data`,
-      );
-      const [row] = rows;
-      return row === undefined
-        ? { state: 'not yet' }
-        : { state: 'up', version: row.version.split(' ')[0] ?? '', data: row.data };
+      const { rows } = await client.query<{ server_version: string }>('SHOW server_version');
+      return { state: 'up', version: rows[0]?.server_version.split(' ')[0] ?? 'unknown' };
     });
   } catch (error) {
     return { state: (error as { code?: unknown }).code === WRONG_PASSWORD ? 'refused' : 'not yet' };

@@ -136,8 +136,10 @@ export class EmbeddedPostgres {
         return this.#running(server, port, answer.version);
       }
       if (answer?.state === 'refused') throw this.#wrongPassword(place);
-      if (answer?.state === 'up' || performance.now() > until) await this.#end(server);
-      this.#folder.claim();
+      if (answer?.state === 'up' || performance.now() > until) {
+        await this.#end(server);
+        this.#folder.claim();
+      }
       await pause(RETRY_MS, signal);
     }
     return null;
