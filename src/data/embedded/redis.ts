@@ -37,10 +37,8 @@ const LOOK_TIMEOUT_MS = 2_000;
 const RETRY_MS = 50;
 /** Ports tried when another program takes the free one we found. */
 const PORT_TRIES = 3;
-const STOP_STEPS = [
-  { signal: 'SIGTERM', waitMs: 10_000 },
-  { signal: 'SIGKILL', waitMs: 5_000 },
-] as const;
+const KILL_STEPS = [{ signal: 'SIGKILL', waitMs: 5_000 }] as const;
+const STOP_STEPS = [{ signal: 'SIGTERM', waitMs: 10_000 }, ...KILL_STEPS] as const;
 
 /** A Redis (or Valkey) server of our own, as a cache: loopback only, nothing on disk. It outlives a supervisor's death. */
 export class EmbeddedRedis {
@@ -115,9 +113,9 @@ export class EmbeddedRedis {
     const version = await this.#look(port).catch(() => null);
     const portFits = this.options.port === 0 || this.options.port === port;
     if (version === null || !portFits) {
-      // Ours by pid and start time, but of no use: it does not answer, or is not where it should be.
+      // Ours by pid and start time, but of no use: it hangs, or is not where it should be. Nothing in it is to be saved.
       endGuard(this.#folder);
-      await found.stop(STOP_STEPS);
+      await found.stop(KILL_STEPS);
       return null;
     }
     this.options.log('info', `took over the Redis that was still running (process ${server.pid})`);
@@ -137,7 +135,7 @@ export class EmbeddedRedis {
         const version = await this.#ready(server, port, logStart, signal);
         return this.#running(server, port, version);
       } catch (error) {
-        await server.stop([{ signal: 'SIGKILL', waitMs: 5_000 }]);
+        await server.stop(KILL_STEPS);
         this.#folder.server = null;
         if (!/Address already in use/i.test(this.#folder.log.tail(logStart, 20))) throw error;
         if (this.options.port !== 0 || left <= 1) throw portTaken(port, KEY);

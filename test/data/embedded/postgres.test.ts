@@ -1,8 +1,7 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
-import { readdirSync } from 'node:fs';
 import { Client } from 'pg';
 import { EmbeddedPostgres } from '../../../src/data/embedded/postgres';
 import { identify, isRunning, sendSignal } from '../../../src/data/embedded/process-identity';
@@ -209,8 +208,8 @@ test('runs as the user himself when that is not root, and root goes on with his 
   expect(identify(scene.server.pid)).toEqual(scene.server);
 });
 
-test('a system folder that the server may not enter is said as such', async () => {
-  if (!asRoot) return expect(() => chmodSync('/', 0o755)).toThrow();
+const rootTest = asRoot ? test : test.skip;
+rootTest('a system folder that the server may not enter is said as such', async () => {
   mkdirSync(join(scene.base, 'system'), { mode: 0o700 });
   await expect(postgres().start(scene.signal)).rejects.toMatchObject({
     code: 'EMBEDDED_DENIED',

@@ -21,7 +21,7 @@ function redis(port = 0): EmbeddedRedis {
 }
 
 async function ask(url: string, ...command: [string, ...string[]]): Promise<unknown> {
-  const client = new Redis(url, { lazyConnect: true, retryStrategy: () => null });
+  const client = new Redis(url, { lazyConnect: true, enableReadyCheck: false, retryStrategy: () => null });
   client.on('error', () => undefined);
   try {
     await client.connect();
