@@ -14,6 +14,7 @@ import { readPostmaster } from './postmaster-file';
 import { isRunning } from './process-identity';
 import { ServerFolder } from './server-folder';
 import { ServerProcess } from './server-process';
+import { SingleStart } from './single-start';
 import { withStartLock } from './start-lock';
 
 export interface EmbeddedPostgresOptions {
@@ -71,7 +72,7 @@ const SETTINGS = {
 export class EmbeddedPostgres {
   readonly #folder: ServerFolder;
   #process: ServerProcess | null = null;
-  #starting: Promise<EmbeddedPostgresAddress> | null = null;
+  readonly #single = new SingleStart<EmbeddedPostgresAddress>();
   #onExit: (reason: string) => void = () => undefined;
 
   constructor(private readonly options: EmbeddedPostgresOptions) {
@@ -85,13 +86,12 @@ export class EmbeddedPostgres {
 
   /** Starts the server or takes over the one that still runs. Calls at the same time share one start. @throws EmbeddedServerError */
   start(signal: AbortSignal): Promise<EmbeddedPostgresAddress> {
-    this.#starting ??= this.#start(signal).finally(() => (this.#starting = null));
-    return this.#starting;
+    return this.#single.run(signal, (own) => this.#start(own));
   }
 
-  /** Ends the server; after a start under way has settled. */
+  /** Ends the server; a start under way is called off. */
   async stop(): Promise<void> {
-    await this.#starting?.catch(() => undefined);
+    await this.#single.cancel();
     const server = this.#process;
     this.#process = null;
     if (server !== null) await this.#end(server);
@@ -153,6 +153,7 @@ export class EmbeddedPostgres {
     const search = { dataMajor: major, account, copyTo: root, ...(sources === undefined ? {} : { sources }) };
     const binaries = await findPostgresBinaries(search);
     throwIfAborted(signal);
+    await choosePort(this.options.port, null, KEY); // before the work, not after it
     await initCluster(place, binaries, this.#folder.password(), signal);
     for (let left = TRIES; ; left -= 1) {
       const port = await choosePort(this.options.port, this.#folder.port, KEY);
@@ -177,6 +178,7 @@ export class EmbeddedPostgres {
   ): Promise<EmbeddedPostgresAddress> {
     const { log } = this.#folder;
     this.#folder.port = port;
+    endGuard(this.#folder); // of an earlier server that died
     log.bound();
     const logStart = log.size();
     const settings = Object.entries({ ...SETTINGS, port }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
@@ -187,6 +189,7 @@ export class EmbeddedPostgres {
     });
     try {
       this.#folder.server = server.identity;
+      this.#guard(server);
       const version = await this.#ready(server, port, logStart, signal);
       return await this.#running(server, port, version);
     } catch (error) {
@@ -196,6 +199,11 @@ export class EmbeddedPostgres {
       this.#folder.server = null;
       throw error;
     }
+  }
+
+  /** From its first moment: we may be killed while it starts. */
+  #guard({ identity }: ServerProcess): void {
+    ensureGuard(this.#folder, identity, 'INT', this.options.orphanMs ?? ORPHAN_MS);
   }
 
   async #ready(server: ServerProcess, port: number, logStart: number, signal: AbortSignal): Promise<string> {
@@ -221,7 +229,7 @@ export class EmbeddedPostgres {
     const { shards } = this.options;
     this.#process = server;
     this.#folder.server = server.identity;
-    ensureGuard(this.#folder, server.identity, 'INT', this.options.orphanMs ?? ORPHAN_MS);
+    this.#guard(server);
     await this.#createDatabases(port, password, shards);
     server.watch(() => {
       this.#process = null;

@@ -9,6 +9,7 @@ import { choosePort, LOOPBACK, portTaken } from './port';
 import { isRunning } from './process-identity';
 import { ServerFolder } from './server-folder';
 import { ServerProcess } from './server-process';
+import { SingleStart } from './single-start';
 import { withStartLock } from './start-lock';
 
 export interface EmbeddedRedisOptions {
@@ -44,7 +45,7 @@ const STOP_STEPS = [{ signal: 'SIGTERM', waitMs: 10_000 }, ...KILL_STEPS] as con
 export class EmbeddedRedis {
   readonly #folder: ServerFolder;
   #process: ServerProcess | null = null;
-  #starting: Promise<EmbeddedRedisAddress> | null = null;
+  readonly #single = new SingleStart<EmbeddedRedisAddress>();
   #onExit: (reason: string) => void = () => undefined;
 
   constructor(
@@ -72,13 +73,12 @@ export class EmbeddedRedis {
 
   /** Starts the server or takes over the one that still runs. Calls at the same time share one start. @throws EmbeddedServerError */
   start(signal: AbortSignal): Promise<EmbeddedRedisAddress> {
-    this.#starting ??= this.#start(signal).finally(() => (this.#starting = null));
-    return this.#starting;
+    return this.#single.run(signal, (own) => this.#start(own));
   }
 
-  /** Ends the server; after a start under way has settled. */
+  /** Ends the server; a start under way is called off. */
   async stop(): Promise<void> {
-    await this.#starting?.catch(() => undefined);
+    await this.#single.cancel();
     const server = this.#process;
     this.#process = null;
     if (server === null) return;
@@ -127,15 +127,18 @@ export class EmbeddedRedis {
       const port = await choosePort(this.options.port, this.#folder.port, KEY);
       this.#folder.port = port;
       this.#folder.write('redis.conf', this.#configuration(port));
+      endGuard(this.#folder); // of an earlier server that died
       this.#folder.log.bound();
       const logStart = this.#folder.log.size();
       const server = await this.#spawn();
       try {
         this.#folder.server = server.identity;
+        this.#guard(server);
         const version = await this.#ready(server, port, logStart, signal);
         return this.#running(server, port, version);
       } catch (error) {
         await server.stop(KILL_STEPS);
+        endGuard(this.#folder);
         this.#folder.server = null;
         if (!/Address already in use/i.test(this.#folder.log.tail(logStart, 20))) throw error;
         if (this.options.port !== 0 || left <= 1) throw portTaken(port, KEY);
@@ -154,6 +157,11 @@ export class EmbeddedRedis {
         cause,
       });
     }
+  }
+
+  /** From its first moment: we may be killed while it starts. */
+  #guard({ identity }: ServerProcess): void {
+    ensureGuard(this.#folder, identity, 'TERM', this.options.orphanMs ?? ORPHAN_MS);
   }
 
   async #ready(server: ServerProcess, port: number, logStart: number, signal: AbortSignal): Promise<string> {
@@ -175,7 +183,7 @@ export class EmbeddedRedis {
 
   #running(server: ServerProcess, port: number, version: string): EmbeddedRedisAddress {
     this.#process = server;
-    ensureGuard(this.#folder, server.identity, 'TERM', this.options.orphanMs ?? ORPHAN_MS);
+    this.#guard(server);
     server.watch(() => {
       this.#process = null;
       const last = this.#folder.log.tail(0, 1);

@@ -124,6 +124,8 @@ test('says that the server was killed, and recovers what was committed', async (
   writeFileSync(file, [String(process.pid), ...rest].join('\n'));
   await server.start(scene.signal);
   expect(scene.server).not.toEqual(killed);
+  const guardLine = readFileSync(`/proc/${scene.folder.guard?.pid ?? 0}/cmdline`, 'utf8');
+  expect(guardLine.split('\0')).toContain(String(scene.server.pid));
   await expect(query(url, 'SELECT n FROM kept')).resolves.toEqual([{ n: 7 }]);
 });
 
@@ -183,6 +185,14 @@ test('a start that is called off leaves nothing behind, and the next one succeed
   await outcome;
   expect(isMaking()).toBe(false);
   await expect(server.start(scene.signal)).resolves.toMatchObject({ host: '127.0.0.1' });
+});
+
+test('a stop calls a start under way off', async () => {
+  const server = postgres();
+  const start = expect(server.start(scene.signal)).rejects.toMatchObject({ code: 'EMBEDDED_ABORTED' });
+  await server.stop();
+  await start;
+  expect(scene.folder.server).toBeNull();
 });
 
 test('runs as the user himself when that is not root, and root goes on with his data', async () => {
