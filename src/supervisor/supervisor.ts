@@ -165,7 +165,7 @@ export class Supervisor {
       ready: () => this.status().verdict === 'well',
       log: logger,
     });
-    const { url } = await http.listen();
+    const url = await http.listen();
     this.#http = http;
     lock.update({ http: url });
   }

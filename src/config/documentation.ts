@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import { shapeOf, unwrap } from './nearest';
+import { schema } from './schema';
+
+/** JSON Schema of the file as it is written, for editors. */
+export function jsonSchema(): object {
+  return {
+    ...z.toJSONSchema(schema, { io: 'input', target: 'draft-7' }),
+    title: 'botctl.yaml',
+  };
+}
+
+/** Every key in one table per section, as Markdown. */
+export function reference(): string {
+  const sections: string[] = [];
+  const visit = (type: z.ZodType, path: string): void => {
+    const rows: string[] = [];
+    const nested: [z.ZodType, string][] = [];
+    for (const [key, child] of Object.entries(shapeOf(type) ?? {})) {
+      const name = path === '' ? key : `${path}.${key}`;
+      if (shapeOf(child) !== null) nested.push([child, name]);
+      else rows.push(`| \`${name}\` | ${kind(child)} | ${fallback(child)} | ${escape(child.description ?? '')} |`);
+    }
+    if (rows.length > 0) {
+      const title = path === '' ? 'Top level' : `\`${path}\``;
+      const about = path === '' ? '' : `${type.description ?? ''}\n\n`;
+      sections.push(
+        `## ${title}\n\n${about}| key | value | default | |\n| --- | --- | --- | --- |\n${rows.join('\n')}`,
+      );
+    }
+    for (const [child, name] of nested) visit(child, name);
+  };
+  visit(schema, '');
+  return [
+    '# Config reference',
+    '',
+    'Made from the schema by `npm run generate`. Every key is optional; a bot file and a token are enough.',
+    '',
+    '`${NAME}` takes a value from the environment, `${NAME:-default}` has a default, and `$${` stands for a literal `${`.',
+    'When `NAME` is not set but `NAME_FILE` is, the content of that file is taken: the way for secrets.',
+    '',
+    sections.join('\n\n'),
+    '',
+  ].join('\n');
+}
+
+function kind(type: z.ZodType): string {
+  const described = z.toJSONSchema(unwrap(type), { io: 'input', unrepresentable: 'any' }) as Described;
+  return escape(describe(described));
+}
+
+interface Described {
+  type?: string;
+  enum?: unknown[];
+  const?: unknown;
+  anyOf?: Described[];
+  items?: Described;
+  minimum?: number;
+  maximum?: number;
+}
+
+function describe(value: Described): string {
+  if (value.const !== undefined) return String(value.const);
+  if (value.enum !== undefined) return value.enum.join(', ');
+  if (value.anyOf !== undefined) {
+    const kinds = value.anyOf.map(describe);
+    return kinds.includes('text') && kinds.includes('number') && kinds.length === 2
+      ? 'duration or size'
+      : kinds.join(' or ');
+  }
+  switch (value.type) {
+    case 'integer':
+    case 'number': {
+      const { minimum, maximum } = value;
+      const bounded = maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER;
+      return bounded ? `${minimum ?? 0} to ${maximum}` : 'number';
+    }
+    case 'string':
+      return 'text';
+    case 'boolean':
+      return 'true, false';
+    case 'array':
+      return `list of ${describe(value.items ?? {})}`;
+    case 'object':
+      return 'names and values';
+    default:
+      return value.type ?? '';
+  }
+}
+
+function fallback(type: z.ZodType): string {
+  const { def } = type as unknown as { def: { type: string; defaultValue?: unknown } };
+  if (def.type !== 'prefault' && def.type !== 'default') return '';
+  const value = def.defaultValue;
+  return `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
+}
+
+function escape(text: string): string {
+  return text.replaceAll('|', '\\|');
+}

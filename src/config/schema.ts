@@ -1,0 +1,295 @@
+import { z } from 'zod';
+import { duration, flag, fraction, integer, oneOf, size, text, url } from './values';
+
+/** Discord's own REST base URL. */
+export const DISCORD_API = 'https://discord.com/api';
+/** Largest number of shards that is taken for meant. */
+const MAX_SHARDS = 100_000;
+
+const texts = (what: string) => z.array(text(), { error: `expected a list of ${what}` });
+
+const bot = z
+  .strictObject(
+    {
+      name: text().prefault('bot').describe('Name of the bot in logs and `status`.'),
+      entry: text('the path of a file')
+        .optional()
+        .describe(
+          'The file that logs in: JavaScript or TypeScript. Absent: `main` of package.json, else bot.js, index.js and the like.',
+        ),
+      token: text('a bot token')
+        .optional()
+        .describe('The bot token. Absent: `${DISCORD_TOKEN}` (or the file DISCORD_TOKEN_FILE).'),
+      args: texts('arguments').prefault([]).describe('Arguments of the bot.'),
+      nodeArgs: texts('Node options')
+        .prefault([])
+        .describe('Options of Node itself, such as `--max-old-space-size=2048`.'),
+      env: z
+        .record(
+          z.string(),
+          z.union([z.string(), z.number(), z.boolean()], { error: 'expected text, a number, true or false' }),
+          {
+            error: 'expected names and values',
+          },
+        )
+        .prefault({})
+        .describe('Environment variables of the bot. They do not show in the process list.'),
+      cwd: text('the path of a folder')
+        .optional()
+        .describe('Working folder of the bot. Absent: the folder of the config file.'),
+    },
+    { error: 'expected a mapping' },
+  )
+  .prefault({})
+  .describe('The bot that is supervised.');
+
+const discord = z
+  .strictObject(
+    {
+      api: url(['http:', 'https:'], DISCORD_API)
+        .prefault(DISCORD_API)
+        .describe(
+          'REST base URL for supervisor and bots: a shared REST proxy, the sandbox, any compatible server. BOTCTL_DISCORD_API overrides it.',
+        ),
+    },
+    { error: 'expected a mapping' },
+  )
+  .prefault({})
+  .describe('How Discord is reached.');
+
+const restart = z
+  .strictObject(
+    {
+      backoffMin: duration('10ms', '1h')
+        .prefault('1s')
+        .describe('Delay before the first restart of a dead cluster; doubles with each further death.'),
+      backoffMax: duration('10ms', '1h').prefault('60s').describe('Longest delay between two restarts.'),
+      jitter: fraction(0, 1)
+        .prefault(0.2)
+        .describe('Random share of each delay, so that clusters do not start in step.'),
+      maxRestarts: integer(0, 1_000).prefault(5).describe('More deaths than this within `window` are a crash loop.'),
+      window: duration('1s', '24h').prefault('5m').describe('See maxRestarts.'),
+      crashLoopRetry: duration('1s', '24h')
+        .prefault('5m')
+        .describe('How often a cluster in a crash loop is tried again.'),
+      stableAfter: duration('1s', '24h')
+        .prefault('60s')
+        .describe('A cluster that was ready for so long starts again from `backoffMin`.'),
+    },
+    { error: 'expected a mapping' },
+  )
+  .prefault({})
+  .describe('What happens when a cluster dies.');
+
+const sharding = z
+  .strictObject(
+    {
+      totalShards: z
+        .union([z.literal('auto'), z.int().min(1).max(MAX_SHARDS)], {
+          error: `expected auto, or a whole number from 1 to ${MAX_SHARDS}`,
+        })
+        .prefault('auto')
+        .describe('Number of shards of the whole bot. `auto`: what Discord recommends.'),
+      shards: z
+        .array(
+          z.union([z.int().min(0), z.string().regex(/^\d+(-\d+)?$/)], {
+            error: 'expected a shard number or a range such as 0-7',
+          }),
+          { error: 'expected a list of shard numbers and ranges' },
+        )
+        .min(1, { error: 'expected at least one shard' })
+        .optional()
+        .describe('Which shards this host runs, as numbers and ranges. Absent: all.'),
+      shardsPerCluster: integer(1, 1_000).prefault(8).describe('Shards in one process.'),
+      spawnTimeout: duration('1s', '1h')
+        .prefault('60s')
+        .describe(
+          'A cluster that makes no progress towards ready for so long is started anew. Waiting for identify permits does not count.',
+        ),
+      hangTimeout: duration('1s', '1h')
+        .prefault('30s')
+        .describe('A cluster whose event loop is silent for so long is killed.'),
+      stopTimeout: duration('1s', '1h').prefault('30s').describe('Deadline of a graceful stop.'),
+      graceTime: duration('0s', '1h')
+        .prefault('60s')
+        .describe(
+          'How long clusters serve on without a supervisor, for the next one to take them over. 0s: they end at once.',
+        ),
+      broadcastTimeout: duration('100ms', '10m')
+        .prefault('10s')
+        .describe(
+          'A cluster that does not answer broadcastEval or fetchClientValues in this time is named in the error.',
+        ),
+      restart,
+    },
+    { error: 'expected a mapping' },
+  )
+  .prefault({})
+  .describe('Shards and the processes that hold them.');
+
+const identify = z
+  .strictObject(
+    {
+      reserve: fraction(0, 0.9)
+        .prefault(0.1)
+        .describe('Share of the daily identifies that is kept for `botctl restart`.'),
+      interval: duration('10ms', '1m')
+        .prefault('5s')
+        .describe('Least time between two identifies of one bucket. Discord asks for 5 s; less is for the sandbox.'),
+      margin: duration('0ms', '10s').prefault('100ms').describe('Added to the interval, for the way to Discord.'),
+    },
+    { error: 'expected a mapping' },
+  )
+  .prefault({})
+  .describe('The identify queue.');
+
+const gateway = z
+  .strictObject(
+    {
+      backoffMin: duration('10ms', '10m')
+        .prefault('1s')
+        .describe('First delay of all shards together when the gateway refuses connections.'),
+      backoffMax: duration('10ms', '1h').prefault('60s').describe('Longest such delay.'),
+      failureThreshold: integer(1, 1_000)
+        .prefault(5)
+        .describe('Failed connections in a row, over all shards, that make everybody wait.'),
+    },
+    { error: 'expected a mapping' },
+  )
+  .prefault({})
+  .describe('Connections to the gateway.');
+
+const port = (what: string) =>
+  integer(0, 65_535).prefault(0).describe(`Port of ${what}. 0: any free one, the same in later runs.`);
+
+const postgres = z
+  .strictObject(
+    {
+      shards: z
+        .array(url(['postgres:', 'postgresql:'], 'postgres://user:password@host:5432/database'), {
+          error: 'expected a list of postgres:// URLs',
+        })
+        .min(1, { error: 'expected at least one postgres:// URL' })
+        .optional()
+        .describe('One database per shard of the data. Absent: an embedded server.'),
+      embedded: z
+        .strictObject(
+          {
+            enabled: flag().prefault(true).describe('false: no database at all when `shards` is absent.'),
+            shards: integer(1, 64).prefault(2).describe('Databases of the embedded server.'),
+            port: port('the embedded server'),
+          },
+          { error: 'expected a mapping' },
+        )
+        .prefault({})
+        .describe('The server that botctl runs itself.'),
+    },
+    { error: 'expected a mapping' },
+  )
+  .prefault({})
+  .describe('The Postgres tier.');
+
+const redis = z
+  .strictObject(
+    {
+      url: url(['redis:', 'rediss:'], 'redis://:password@host:6379/0')
+        .optional()
+        .describe('Address of Redis. Absent: an embedded one if there is a redis-server.'),
+      embedded: z
+        .strictObject(
+          {
+            enabled: flag().prefault(true).describe('false: no Redis when `url` is absent.'),
+            port: port('the embedded server'),
+          },
+          { error: 'expected a mapping' },
+        )
+        .prefault({})
+        .describe('The server that botctl runs itself.'),
+    },
+    { error: 'expected a mapping' },
+  )
+  .prefault({})
+  .describe('The Redis tier.');
+
+const http = z
+  .strictObject(
+    {
+      enabled: flag().prefault(true).describe('false: no status page.'),
+      host: text('an address of this machine')
+        .prefault('127.0.0.1')
+        .describe('Address to listen on. Loopback unless you say otherwise: the page asks for no password.'),
+      port: integer(0, 65_535).prefault(9_090).describe('Port to listen on. 0: any free one.'),
+    },
+    { error: 'expected a mapping' },
+  )
+  .prefault({})
+  .describe('Status page, /healthz, /readyz.');
+
+const sandbox = z
+  .strictObject(
+    {
+      enabled: flag().prefault(false).describe('true: run against the sandbox, as with `botctl start --sandbox`.'),
+      guilds: integer(0, 1_000_000).prefault(1_000).describe('Guilds of the sandbox.'),
+      shards: integer(1, 10_000).prefault(16).describe('Shards that the sandbox recommends.'),
+      maxConcurrency: integer(1, 1_000).prefault(16).describe('Identify buckets.'),
+      identifyInterval: duration('0ms', '1m')
+        .prefault('5s')
+        .describe('Time between two identifies of one bucket that the sandbox demands.'),
+      rate: fraction(0, 100_000).prefault(20).describe('Events per second that the bot should answer.'),
+      port: integer(0, 65_535).prefault(0).describe('Port of the sandbox. 0: any free one.'),
+    },
+    { error: 'expected a mapping' },
+  )
+  .prefault({})
+  .describe('The Discord on loopback of `botctl start --sandbox`.');
+
+const logging = z
+  .strictObject(
+    {
+      level: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+        .prefault('info')
+        .describe('Least level that is logged.'),
+      format: oneOf(['auto', 'json', 'pretty'])
+        .prefault('auto')
+        .describe('Of the output; `auto`: pretty on a terminal, JSON in a pipe. Files are always JSON.'),
+      maxBytes: size('1MB', '1TB').prefault('64MB').describe('All log files together never take more than this.'),
+    },
+    { error: 'expected a mapping' },
+  )
+  .prefault({})
+  .describe('Logs: to the output and to rotating files in `stateDir`.');
+
+export const schema = z.strictObject(
+  {
+    bot,
+    discord,
+    sharding,
+    identify,
+    gateway,
+    postgres,
+    redis,
+    http,
+    sandbox,
+    stateDir: text('the path of a folder')
+      .prefault('.botctl')
+      .describe(
+        'Folder for everything that botctl keeps: sessions, ledger, logs, embedded data. Private to its owner.',
+      ),
+    logging,
+  },
+  { error: 'expected a mapping' },
+);
+
+export type Input = z.input<typeof schema>;
+type Parsed = z.output<typeof schema>;
+
+/** The config as the rest of botctl sees it: defaults applied, durations in ms, sizes in bytes, paths absolute. */
+export interface Config extends Omit<Parsed, 'bot' | 'sharding'> {
+  bot: Omit<Parsed['bot'], 'entry' | 'token' | 'cwd' | 'env'> & {
+    entry: string;
+    token: string;
+    cwd: string;
+    env: Record<string, string>;
+  };
+  sharding: Omit<Parsed['sharding'], 'shards'> & { shards?: number[] };
+}

@@ -1,0 +1,1 @@
+export { HttpListenError, HttpServer, type HttpServerOptions } from './server';
