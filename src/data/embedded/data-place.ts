@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -48,10 +48,8 @@ export function dataMajor(data: string): number | null {
 }
 
 function relocated(folder: ServerFolder, account: Account, log: EmbeddedLog): DataPlace {
-  const base = process.env['BOTCTL_SYSTEM_DIR'] ?? SYSTEM_DIR;
   const kept = folder.read(POINTER);
-  const hash = createHash('sha256').update(realpathSync(folder.dir)).digest('hex').slice(0, 16);
-  const root = kept ?? join(base, hash);
+  const root = kept ?? freshRoot(folder.dir, log);
   try {
     for (const dir of [dirname(root), root]) makeOpen(dir);
   } catch (cause) {
@@ -66,6 +64,18 @@ function relocated(folder: ServerFolder, account: Account, log: EmbeddedLog): Da
     log('warn', `the Postgres data in ${root} is gone: beginning with empty databases`);
   }
   return place ?? own({ root, data: join(root, 'data'), account });
+}
+
+/** A place for new data. Data of a state folder that was deleted since is neither used, as its password is lost, nor removed. */
+function freshRoot(dir: string, log: EmbeddedLog): string {
+  const hash = createHash('sha256').update(realpathSync(dir)).digest('hex').slice(0, 16);
+  const root = join(process.env['BOTCTL_SYSTEM_DIR'] ?? SYSTEM_DIR, hash);
+  if (!existsSync(join(root, 'data'))) return root;
+  log(
+    'warn',
+    `${root} holds the Postgres data of a state folder that was here before: delete it if you do not need it`,
+  );
+  return `${root}-${randomBytes(4).toString('hex')}`;
 }
 
 /** A folder that every user can enter, whatever our umask; one that exists stays as it is. */

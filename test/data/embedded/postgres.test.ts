@@ -219,6 +219,19 @@ test('runs as the user himself when that is not root, and root goes on with his 
 });
 
 const rootTest = asRoot ? test : test.skip;
+rootTest('a deleted state folder means new databases; the old data stays where it was', async () => {
+  const old = join(scene.base, 'system');
+  const first = postgres();
+  const { urls } = await first.start(scene.signal);
+  await first.stop();
+  const before = readdirSync(old);
+  rmSync(scene.dir, { recursive: true });
+  const again = await postgres().start(scene.signal);
+  expect(passwordOf(again.urls[0]!)).not.toBe(passwordOf(urls[0]!));
+  expect(readdirSync(old)).toHaveLength(2);
+  expect(scene.lines).toContainEqual(expect.stringMatching(`^warn .*${before[0]}`));
+});
+
 rootTest('a system folder that the server may not enter is said as such', async () => {
   mkdirSync(join(scene.base, 'system'), { mode: 0o700 });
   await expect(postgres().start(scene.signal)).rejects.toMatchObject({
