@@ -50,7 +50,7 @@ function kind(type: z.ZodType): string {
 }
 
 interface Described {
-  type?: string;
+  type?: string | string[];
   enum?: unknown[];
   const?: unknown;
   anyOf?: Described[];
@@ -62,11 +62,10 @@ interface Described {
 function describe(value: Described): string {
   if (value.const !== undefined) return String(value.const);
   if (value.enum !== undefined) return value.enum.join(', ');
-  if (value.anyOf !== undefined) {
-    const kinds = value.anyOf.map(describe);
-    return kinds.includes('text') && kinds.includes('number') && kinds.length === 2
-      ? 'duration or size'
-      : kinds.join(' or ');
+  const variants = value.anyOf ?? (Array.isArray(value.type) ? value.type.map((type) => ({ type })) : null);
+  if (variants !== null) {
+    const kinds = variants.map(describe);
+    return kinds.join() === 'text,number' ? 'duration or size' : kinds.join(' or ');
   }
   switch (value.type) {
     case 'integer':
@@ -84,7 +83,7 @@ function describe(value: Described): string {
     case 'object':
       return 'names and values';
     default:
-      return value.type ?? '';
+      return '';
   }
 }
 
