@@ -30,6 +30,11 @@ export function canReach(account: Account, folder: string): boolean {
   }
 }
 
+/** Gives a folder and all in it to the account. @throws Error of chown */
+export function giveTo(account: Account, folder: string): void {
+  execFileSync('chown', ['-R', `${account.uid}:${account.gid}`, folder], { stdio: 'ignore' });
+}
+
 /** Our environment holds the bot's token: servers get none of it but what finds programs and libraries. */
 export function cleanEnv(): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { LC_ALL: 'C', LANG: 'C' };

@@ -17,7 +17,7 @@ import { randomBytes } from 'node:crypto';
 import { basename, delimiter, dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import type { Account } from './account';
-import { canReach, cleanEnv } from './account';
+import { canReach, cleanEnv, giveTo } from './account';
 import { EmbeddedServerError } from './embedded-server-error';
 
 /** A Postgres installation that was tried and runs. */
@@ -132,17 +132,18 @@ function usablePlace({ bin, packageDir }: Source, { account, copyTo }: BinarySea
   if (inReach && layLinks(packageDir)) return bin;
   const { version } = JSON.parse(readFileSync(join(packageDir, 'package.json'), 'utf8')) as { version: string };
   const copy = join(copyTo, `postgres-${version}-${basename(packageDir)}`);
-  if (!existsSync(copy)) copyWhole(packageDir, copy);
+  if (!existsSync(copy)) copyWhole(packageDir, copy, account);
   return join(copy, 'native', 'bin');
 }
 
 /** Copied aside, then renamed: the copy is whole or absent, however many make it at once. */
-function copyWhole(packageDir: string, copy: string): void {
+function copyWhole(packageDir: string, copy: string, account: Account | null): void {
   const temp = `${copy}.${randomBytes(4).toString('hex')}`;
   try {
-    mkdirSync(temp, { recursive: true, mode: 0o755 });
+    mkdirSync(temp, { recursive: true });
     cpSync(join(packageDir, 'native'), join(temp, 'native'), { recursive: true, verbatimSymlinks: true });
     if (!layLinks(temp)) throw new Error(`links cannot be made in ${temp}`);
+    if (account !== null) giveTo(account, temp); // whatever our umask and the package's modes
     renameSync(temp, copy);
   } catch (error) {
     if (!existsSync(copy)) throw error;

@@ -1,9 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { execFileSync } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Account } from './account';
-import { canReach, postgresAccount } from './account';
+import { canReach, giveTo, postgresAccount } from './account';
 import type { EmbeddedLog } from './embedded-server-error';
 import { EmbeddedServerError } from './embedded-server-error';
 import type { ServerFolder } from './server-folder';
@@ -97,8 +96,7 @@ function existingPlace(root: string, account: Account): DataPlace | null {
 function own(place: DataPlace): DataPlace {
   const { data, account } = place;
   if (account === null || !existsSync(data)) return place;
-  chownSync(data, account.uid, account.gid);
-  execFileSync('chown', ['-R', `${account.uid}:${account.gid}`, data], { stdio: 'ignore' });
+  giveTo(account, data);
   return place;
 }
 
