@@ -6,7 +6,8 @@ export class CliError extends Error {
     /** One of EXIT. */
     readonly exitCode: number,
     readonly hint?: string,
+    options?: ErrorOptions,
   ) {
-    super(message);
+    super(message, options);
   }
 }

@@ -18,6 +18,8 @@ export interface ReadLogsOptions {
   cluster?: number;
   /** Only lines at or after this moment, ms since the epoch. */
   since?: number;
+  /** A further condition on the record of a line. */
+  wanted?: (record: Record<string, unknown>) => boolean;
   /** How many of the last matching lines are shown first. */
   lines: number;
   /** Goes on with new lines until `signal` aborts; waits for files that do not exist yet and survives rotation. */
@@ -154,7 +156,8 @@ function parseLine(raw: string): LogLine[] {
   }
 }
 
-function matches({ record }: LogLine, { cluster, since }: ReadLogsOptions): boolean {
+function matches({ record }: LogLine, { cluster, since, wanted }: ReadLogsOptions): boolean {
+  if (wanted !== undefined && !wanted(record)) return false;
   if (cluster !== undefined && record['cluster'] !== cluster) return false;
   if (since === undefined) return true;
   const { time } = record;

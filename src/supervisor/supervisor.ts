@@ -58,6 +58,10 @@ export class Supervisor {
   #message: string | null = null;
   #stop: Promise<void> | null = null;
   #stopListeners = new Set<(line: Progress) => void>();
+  #tellEnded: () => void = () => undefined;
+
+  /** Resolves when a stop, whoever asked for it, has come to its end. */
+  readonly ended = new Promise<void>((resolve) => (this.#tellEnded = resolve));
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -352,6 +356,7 @@ export class Supervisor {
     this.#notify.close();
     this.#lock?.release();
     logger.info('stopped');
+    this.#tellEnded();
   }
 
   async #stopClusters(deadlineMs: number): Promise<void> {

@@ -1,0 +1,238 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { EXIT } from '../control/contract';
+import type { CliContext, CommonOptions } from './context';
+import { version } from './version';
+
+/** The command line. Each command's code is loaded when it runs. */
+export interface Program {
+  readonly command: Command;
+  /** Runs a command line; resolves with the exit code. */
+  run(argv: readonly string[]): Promise<number>;
+}
+
+type Action<O> = (options: O, context: CliContext) => Promise<number>;
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+export function buildProgram(context: CliContext): Program {
+  let exitCode: number = EXIT.ok;
+  const program = new Command('botctl')
+    .description('Process supervisor for large discord.js bots: shards, identify budget, sessions that survive.')
+    .version(version(), '-V, --version', 'Print the version.')
+    .helpOption('-h, --help', 'Print this help.')
+    .helpCommand('help [command]', 'Print the help of a command.')
+    .showHelpAfterError('(see botctl --help)')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => context.stdout.write(text),
+      writeErr: (text) => context.stderr.write(text),
+    })
+    .addHelpText('after', EXAMPLES);
+
+  const define = (parent: Command, signature: string, description: string, examples: readonly string[]): Command => {
+    const command = parent
+      .command(signature)
+      .description(description)
+      .addOption(new Option('-c, --config <file>', 'Config file; else found from here upwards.'));
+    return command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}\n`).join('')}`);
+  };
+  const act =
+    <O extends CommonOptions>(load: () => Action<O>) =>
+    async (...args: unknown[]): Promise<void> => {
+      const command = args.at(-1) as Command;
+      // An argument of the command, such as the shell of `completion`, joins its options.
+      const positional = command.processedArgs.length > 0 ? { argument: command.processedArgs[0] as unknown } : {};
+      exitCode = await load()({ ...command.optsWithGlobals(), ...positional } as O, context);
+    };
+
+  define(program, 'start', 'Supervise the bot, in the foreground.', [
+    'botctl start',
+    'botctl start --detach',
+    'botctl start --sandbox        # against a Discord on loopback, without a token',
+  ])
+    .option('-d, --detach', 'Go to the background when the supervisor is up.')
+    .option('--sandbox', 'Run against the sandbox instead of Discord.')
+    .option('--retry', 'Try again what was stopped for a fatal cause, such as a refused token.')
+    .addOption(new Option('--log-level <level>', 'Instead of logging.level.').choices(LEVELS))
+    .action(act(() => lazy<typeof import('./commands/start')>('./commands/start').start));
+
+  define(program, 'stop', 'Stop the bot gracefully; sessions are saved, so that a quick start resumes.', [
+    'botctl stop',
+  ])
+    .option('--timeout <seconds>', 'Give up waiting after so long.', number(1, 86_400))
+    .action(act(() => lazy<typeof import('./commands/stop')>('./commands/stop').stop));
+
+  define(program, 'restart', 'Restart all clusters one after the other, one cluster, or reconnect one shard.', [
+    'botctl restart',
+    'botctl restart --cluster 3',
+    'botctl restart --shard 17',
+  ])
+    .addOption(new Option('--cluster <id>', 'Only this cluster.').argParser(number(0, 100_000)).conflicts('shard'))
+    .addOption(new Option('--shard <id>', 'Only this shard: it reconnects by RESUME.').argParser(number(0, 100_000)))
+    .action(act(() => lazy<typeof import('./commands/restart')>('./commands/restart').restart));
+
+  define(program, 'status', 'Show how the bot is. Exit code 0: well, 1: degraded, 3: not running.', [
+    'botctl status',
+    'botctl status --watch',
+    'botctl status --json | jq .identify',
+  ])
+    .option('--json', 'Print JSON.')
+    .option('-w, --watch', 'Refresh until Ctrl-C.')
+    .option('--shards', 'One line per shard.')
+    .action(act(() => lazy<typeof import('./commands/status')>('./commands/status').status));
+
+  define(program, 'logs', 'Show the logs of the supervisor and of the bot.', [
+    'botctl logs -n 50',
+    'botctl logs -f --cluster 3',
+    'botctl logs --json | jq .msg',
+  ])
+    .option('-f, --follow', 'Go on with new lines.')
+    .option('-n, --lines <count>', 'How many of the last lines.', number(0, 1_000_000), 100)
+    .option('--cluster <id>', 'Only of this cluster.', number(0, 100_000))
+    .addOption(new Option('--level <level>', 'Only of this level and above.').choices(LEVELS))
+    .option('--json', 'Print the lines as they are in the files.')
+    .action(act(() => lazy<typeof import('./commands/logs')>('./commands/logs').logs));
+
+  define(program, 'doctor', 'Check this machine and config: what would keep the bot from running well.', [
+    'botctl doctor',
+    'botctl doctor --offline --json',
+  ])
+    .option('--json', 'Print JSON.')
+    .option('--offline', 'Ask nothing of Discord.')
+    .action(act(() => lazy<typeof import('./commands/doctor')>('./commands/doctor').doctor));
+
+  define(program, 'init', 'Write a botctl.yaml for the bot in this folder.', ['botctl init', 'botctl init --yes'])
+    .option('-y, --yes', 'Ask nothing; take what is found.')
+    .option('--force', 'Overwrite an existing file.')
+    .action(act(() => lazy<typeof import('./commands/init')>('./commands/init').init));
+
+  defineConfig(define, act, program);
+  defineSandbox(define, act, program);
+
+  program
+    .command('completion')
+    .argument('<shell>', 'bash, zsh or fish')
+    .description('Print a completion script for a shell.')
+    .addHelpText('after', '\nExamples:\n  $ source <(botctl completion bash)\n  $ botctl completion fish | source\n')
+    .action(
+      act(() => {
+        const { completion } = lazy<typeof import('./commands/completion')>('./commands/completion');
+        return (options: CommonOptions & { argument: string }) =>
+          Promise.resolve(completion(program, options, context));
+      }),
+    );
+
+  return {
+    command: program,
+    async run(argv) {
+      await program.parseAsync(argv);
+      return exitCode;
+    },
+  };
+}
+
+type Define = (parent: Command, signature: string, description: string, examples: readonly string[]) => Command;
+type Act = <O extends CommonOptions>(load: () => Action<O>) => (...args: unknown[]) => Promise<void>;
+
+function defineConfig(define: Define, act: Act, program: Command): void {
+  const config = program.command('config').description('Check and show the config.').exitOverride();
+  define(config, 'check', 'Check the config and say everything that is wrong with it.', ['botctl config check'])
+    .option('--sandbox', 'As for `botctl start --sandbox`: no token is needed.')
+    .action(act(() => lazy<typeof import('./commands/config')>('./commands/config').check));
+  define(config, 'show', 'Show the config with all defaults; secrets are hidden.', ['botctl config show --json'])
+    .option('--json', 'Print JSON.')
+    .option('--sandbox', 'As for `botctl start --sandbox`: no token is needed.')
+    .action(act(() => lazy<typeof import('./commands/config')>('./commands/config').show));
+  define(config, 'schema', 'Print the JSON Schema, for editors.', ['botctl config schema > botctl.schema.json']).action(
+    act(() => lazy<typeof import('./commands/config')>('./commands/config').printSchema),
+  );
+}
+
+function defineSandbox(define: Define, act: Act, program: Command): void {
+  const load = () => lazy<typeof import('./commands/sandbox')>('./commands/sandbox');
+  const sandbox = define(program, 'sandbox', 'Run a Discord on loopback, or give orders to the one that runs.', [
+    'botctl sandbox --guilds 1000 --shards 16',
+    'botctl sandbox drop --shard 3 --code 4000',
+    'botctl sandbox report --json',
+  ])
+    .option('--guilds <count>', 'Guilds.', number(0, 1_000_000))
+    .option('--shards <count>', 'Shards to recommend.', number(1, 10_000))
+    .option('--max-concurrency <count>', 'Identify buckets.', number(1, 1_000))
+    .option('--identify-interval <ms>', 'Time between two identifies of one bucket.', number(0, 60_000))
+    .option('--rate <events>', 'Events per second that the bot should answer.', number(0, 100_000))
+    .option('--port <port>', 'Port to listen on; 0: any free one.', number(0, 65_535))
+    .action(act(() => load().run));
+
+  const order = (name: string, description: string, example: string): Command =>
+    define(sandbox, name, description, [`botctl sandbox ${example}`]).option(
+      '--url <url>',
+      'REST address of the sandbox.',
+    );
+  const fault = (name: string, description: string, example: string): Command =>
+    order(name, description, example).action(act(() => load().faultNamed(name)));
+
+  order('report', 'Show what the sandbox has seen.', 'report')
+    .option('--json', 'Print JSON.')
+    .action(act(() => load().report));
+  order('rate', 'Set the events per second.', 'rate 200')
+    .argument('<events>', 'Events per second.', number(0, 100_000))
+    .action(act(() => load().rate));
+  fault('drop', 'Close connections.', 'drop --shard 3 --code 4000')
+    .option('--shard <id>', 'Only this shard.', number(0, 100_000))
+    .option('--code <code>', 'Close code.', number(1_000, 4_999))
+    .option('--terminate', 'End the TCP connection instead.');
+  fault('invalidate', 'Declare sessions invalid (op 9).', 'invalidate --shard 3')
+    .option('--shard <id>', 'Only this shard.', number(0, 100_000))
+    .option('--resumable', 'Say that they may be resumed.');
+  fault('reconnect', 'Ask for a reconnect (op 7).', 'reconnect').option(
+    '--shard <id>',
+    'Only this shard.',
+    number(0, 100_000),
+  );
+  fault('deaf', 'Answer nothing, heartbeats included.', 'deaf --shard 3 --seconds 60')
+    .option('--shard <id>', 'Only this shard.', number(0, 100_000))
+    .option('--seconds <seconds>', 'For how long.', number(0, 86_400));
+  fault('refuse', 'Refuse connections to the gateway.', 'refuse --seconds 30')
+    .option('--seconds <seconds>', 'For how long.', number(0, 86_400))
+    .option('--code <code>', 'Accept, then close with this code.', number(1_000, 4_999));
+  fault('outage', 'Drop everything and refuse everything, REST too.', 'outage --seconds 20 --forget-sessions')
+    .option('--seconds <seconds>', 'For how long.', number(0, 86_400))
+    .option('--forget-sessions', 'No session can be resumed afterwards.');
+  fault('latency', 'Answer late.', 'latency --ms 500 --seconds 60')
+    .option('--ms <ms>', 'How late.', number(0, 60_000))
+    .option('--seconds <seconds>', 'For how long.', number(0, 86_400));
+  fault('rest-error', 'Fail REST requests.', 'rest-error --status 500 --seconds 10')
+    .option('--status <status>', 'HTTP status.', number(400, 599))
+    .option('--count <count>', 'How many requests.', number(0, 1_000_000))
+    .option('--seconds <seconds>', 'For how long.', number(0, 86_400));
+  fault('guild-outage', 'Make guilds unavailable.', 'guild-outage --guilds 50 --seconds 30')
+    .option('--guilds <count>', 'How many.', number(1, 1_000_000))
+    .option('--seconds <seconds>', 'For how long.', number(0, 86_400));
+  fault('close-on-identify', 'Answer IDENTIFY by closing.', 'close-on-identify --code 4014')
+    .option('--code <code>', 'Close code.', number(4_000, 4_999))
+    .option('--count <count>', 'How many; 0: none any more.', number(0, 1_000_000));
+}
+
+/** A command's module. Not import(): starting the ES module loader would cost `status` more than all else. */
+function lazy<T>(path: string): T {
+  return require(path) as T;
+}
+
+function number(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isFinite(value) || value < min || value > max) {
+      throw new InvalidArgumentError(`Expected a number from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}
+
+const EXAMPLES = `
+Examples:
+  $ botctl init                  # make a config for the bot in this folder
+  $ botctl start --sandbox       # try it without a token
+  $ botctl start --detach        # run it
+  $ botctl status --watch        # look at it
+
+Exit codes: 0 well, 1 degraded or failed, 2 wrong usage or config, 3 not running.`;
