@@ -89,7 +89,8 @@ function findProblems(input: StatusInput, clusters: ClusterStatus[], shards: Sha
 
   if (master.fatal !== null) problems.push(master.fatal);
   for (const cluster of clusters) {
-    const problem = master.fatal === cluster.message ? null : clusterProblem(cluster);
+    const said = master.fatal !== null && master.fatal === cluster.message;
+    const problem = said ? null : clusterProblem(cluster);
     if (problem !== null) problems.push(problem);
   }
   if (master.gate.gate !== 'passing') {

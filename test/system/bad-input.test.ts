@@ -11,7 +11,7 @@ describe('bad input', () => {
   let botctl: Botctl;
 
   beforeAll(async () => {
-    sandbox = new Sandbox({ guilds: 4, shards: 2, maxConcurrency: 16, identifyIntervalMs: 50, token: undefined });
+    sandbox = new Sandbox({ guilds: 4, shards: 2, maxConcurrency: 16, identifyIntervalMs: 50 });
     ({ apiUrl: api } = await sandbox.listen());
   });
   afterEach(async () => {
