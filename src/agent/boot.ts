@@ -13,10 +13,11 @@ export function takeBootRecord(env: NodeJS.ProcessEnv): BootRecord | null {
 
 /** What discord.js's own ShardingManager would have set, and what the operator's config adds. */
 export function applyEnvironment(env: NodeJS.ProcessEnv, boot: BootRecord): void {
+  const [first] = boot.shardIds;
   Object.assign(env, boot.env, {
     SHARDING_MANAGER: 'true',
     SHARDING_MANAGER_MODE: 'process',
-    SHARDS: JSON.stringify(boot.shardIds),
+    SHARDS: JSON.stringify(boot.shardIds.length === 1 ? first : boot.shardIds),
     SHARD_COUNT: String(boot.totalShards),
   });
 }

@@ -49,16 +49,21 @@ export class ControlClient {
   }
 
   async #stream(path: string, body: object, onProgress: (line: Progress) => void): Promise<Progress> {
-    const final: Progress[] = [];
-    const { response, text } = await this.#call('POST', path, body, this.#silenceMs, (line) => {
+    let last: Progress | null = null;
+    const take = (line: string): void => {
       const progress = parseJson(line) as Progress;
-      if (progress.done) final.push(progress);
+      if (progress.done) last = progress;
       onProgress(progress);
-    });
-    if (response.statusCode !== 200) throw refusal(response, text);
-    const [answer] = final;
-    if (answer === undefined) throw new ControlUnreachable('broken', 'the supervisor went away before it had finished');
-    return answer;
+    };
+    try {
+      const { response, text } = await this.#call('POST', path, body, this.#silenceMs, take);
+      if (response.statusCode !== 200) throw refusal(response, text);
+    } catch (error) {
+      // It has said its last line; how the connection ends does not matter then.
+      if (last === null) throw error;
+    }
+    if (last === null) throw new ControlUnreachable('broken', 'the supervisor went away before it had finished');
+    return last;
   }
 
   /** Reads the answer: whole, or line by line when it is a stream. `silenceMs` without a byte is deafness. */

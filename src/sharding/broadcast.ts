@@ -97,7 +97,7 @@ export class Broadcaster {
     const members = this.options.members();
     if (shard !== undefined) {
       const member = members.find(({ shardIds }) => shardIds.includes(shard));
-      if (member === undefined) throw new ShardingError(`Shard ${shard} not found.`);
+      if (member === undefined) throw new ShardNotFoundError(shard);
       return this.#ask(member, request);
     }
     const missing = members.filter((member) => member.unavailable !== null);
@@ -157,6 +157,14 @@ class ShardingError extends Error {
   override readonly name = 'ShardingError';
   constructor(message: string) {
     super(message.endsWith('.') ? message : `${message}.`);
+  }
+}
+
+/** As discord.js's ShardingManager says it, so that a bot which looks at the error finds what it expects. */
+class ShardNotFoundError extends Error {
+  override readonly name = 'DiscordjsError [ShardingShardNotFound]';
+  constructor(shard: number) {
+    super(`Shard ${shard} could not be found.`);
   }
 }
 

@@ -274,7 +274,8 @@ export class Supervisor {
         failureThreshold: gate.failureThreshold,
       },
       broadcastTimeoutMs: sharding.broadcastTimeout,
-      refreshGateway: () => this.#fetchGateway(found.api, AbortSignal.any([this.#abort.signal, AbortSignal.timeout(30_000)])),
+      refreshGateway: () =>
+        this.#fetchGateway(found.api, AbortSignal.any([this.#abort.signal, AbortSignal.timeout(30_000)])),
       clock: systemClock,
       emit: (event) => logEvent(logger, event),
     });
@@ -296,7 +297,11 @@ export class Supervisor {
       onProgress({ done: false, text: `cluster ${cluster.id}: ${outcome}` });
       if (outcome !== 'ready') throw new ControlError(500, `Cluster ${cluster.id} is ${outcome}.`, 'See: botctl logs');
     }
-    onProgress({ done: true, ok: true, text: `${clusters.length} cluster${clusters.length === 1 ? '' : 's'} restarted` });
+    onProgress({
+      done: true,
+      ok: true,
+      text: `${clusters.length} cluster${clusters.length === 1 ? '' : 's'} restarted`,
+    });
   }
 
   async #reconnect(master: Master, shardId: number, onProgress: (line: Progress) => void): Promise<void> {
@@ -332,7 +337,13 @@ export class Supervisor {
     const until = Date.now() + RESTART_TIMEOUT_MS;
     while (Date.now() < until) {
       const { state } = cluster;
-      if (state === 'ready' || state === 'backoff' || state === 'crash-loop' || state === 'fatal' || state === 'stopped') {
+      if (
+        state === 'ready' ||
+        state === 'backoff' ||
+        state === 'crash-loop' ||
+        state === 'fatal' ||
+        state === 'stopped'
+      ) {
         return state;
       }
       await delay(POLL_MS);

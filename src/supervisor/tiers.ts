@@ -77,7 +77,8 @@ export class Tiers {
     this.#stopped = true;
     if (this.#timer !== null) clearInterval(this.#timer);
     const stops = await Promise.allSettled([this.#postgres?.stop(), this.#redis?.stop()]);
-    for (const stop of stops) if (stop.status === 'rejected') this.logger.error({ err: stop.reason as unknown }, 'a server did not stop');
+    for (const stop of stops)
+      if (stop.status === 'rejected') this.logger.error({ err: stop.reason as unknown }, 'a server did not stop');
   }
 
   async #startPostgres(signal: AbortSignal): Promise<string[]> {
@@ -178,7 +179,12 @@ export class Tiers {
     this.#failed(tier, 'embedded', new Error(reason), this.#status[tier].address);
   }
 
-  #failed(tier: 'postgres' | 'redis', kind: 'embedded' | 'external', error: unknown, address: string | null = null): void {
+  #failed(
+    tier: 'postgres' | 'redis',
+    kind: 'embedded' | 'external',
+    error: unknown,
+    address: string | null = null,
+  ): void {
     const message = messageOf(error);
     if (this.#status[tier].message !== message) {
       const hint = error instanceof Error && 'hint' in error ? { hint: error.hint } : {};
@@ -202,7 +208,11 @@ function up(kind: 'embedded' | 'external', address: string, version: string | nu
 }
 
 async function probePostgres(url: string): Promise<string | null> {
-  const client = new Client({ connectionString: url, connectionTimeoutMillis: PROBE_TIMEOUT_MS, query_timeout: PROBE_TIMEOUT_MS });
+  const client = new Client({
+    connectionString: url,
+    connectionTimeoutMillis: PROBE_TIMEOUT_MS,
+    query_timeout: PROBE_TIMEOUT_MS,
+  });
   client.on('error', () => undefined); // reported by the rejected call
   try {
     await client.connect();

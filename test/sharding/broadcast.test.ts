@@ -60,7 +60,7 @@ describe('Broadcaster', () => {
   test('an unknown shard is an error', async () => {
     say(0, { _sFetchProp: 'guilds.cache.size', _sFetchPropShard: 99 });
     await clock.advance(0);
-    expect(replies(0)[0]!['_error']).toMatchObject({ message: 'Shard 99 not found.' });
+    expect(replies(0)[0]!['_error']).toMatchObject({ message: 'Shard 99 could not be found.' });
   });
 
   test('equal calls under way at once each get their own answers', async () => {

@@ -1,6 +1,7 @@
 import { Sandbox } from '../../src/sandbox';
 import { until } from '../support/until';
 import { Botctl } from './support/botctl';
+import { settled } from './support/settled';
 
 const SHARDS = 16;
 const INTERVAL_MS = 500;
@@ -55,7 +56,7 @@ describe('the gateway', () => {
     await until(() => sandbox.report().resumes === SHARDS, { timeoutMs: 60_000 });
     await botctl.untilReady();
     sandbox.setRate(0);
-    await until(() => sandbox.report().outstanding === 0);
+    await settled(sandbox);
     expect(sandbox.report()).toMatchObject({ identifies: SHARDS, lost: 0, doubled: 0, violations: [] });
   });
 

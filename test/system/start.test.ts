@@ -1,6 +1,7 @@
 import { Sandbox } from '../../src/sandbox';
 import { until } from '../support/until';
 import { Botctl } from './support/botctl';
+import { settled } from './support/settled';
 
 const SHARDS = 16;
 /** Real pacing, shortened: violations are counted by the same rule. */
@@ -55,7 +56,7 @@ describe.each([
     sandbox.setRate(100);
     await until(() => sandbox.report().answered >= 50);
     sandbox.setRate(0);
-    await until(() => sandbox.report().outstanding === 0);
+    await settled(sandbox);
     expect(sandbox.report()).toMatchObject({ lost: 0, doubled: 0 });
   });
 });

@@ -1,6 +1,7 @@
 import { Sandbox } from '../../src/sandbox';
 import { until } from '../support/until';
 import { Botctl, type BotctlOptions } from './support/botctl';
+import { settled } from './support/settled';
 
 const SHARDS = 8;
 
@@ -43,7 +44,7 @@ describe('the end of a supervisor', () => {
     await botctl.untilReady();
     await until(() => sandbox.report().answered >= 300);
     sandbox.setRate(0);
-    await until(() => sandbox.report().outstanding === 0);
+    await settled(sandbox);
     expect(sandbox.report()).toMatchObject({
       identifies: SHARDS,
       resumes: SHARDS,
@@ -114,7 +115,7 @@ describe('the end of a supervisor', () => {
     const answered = sandbox.report().answered;
     await until(() => sandbox.report().answered >= answered + 200);
     sandbox.setRate(0);
-    await until(() => sandbox.report().outstanding === 0);
+    await settled(sandbox);
     expect(sandbox.report()).toMatchObject({
       identifies: SHARDS,
       resumes: 0,
