@@ -288,7 +288,9 @@ export class Supervisor {
     const master = this.#master;
     if (master === null || this.#stop !== null) throw new ControlError(409, 'The supervisor is starting or stopping.');
     if (request.shard !== undefined) return this.#reconnect(master, request.shard, onProgress);
-    const clusters = request.cluster === undefined ? master.clusters : [this.#clusterOf(master, request.cluster)];
+    // A fatal cause holds all clusters; when it is cured, all are started again.
+    const all = request.cluster === undefined || master.view().fatal !== null;
+    const clusters = all ? master.clusters : [this.#clusterOf(master, request.cluster ?? 0)];
     master.clearFatal();
     for (const cluster of clusters) {
       onProgress({ done: false, text: `cluster ${cluster.id}: stopping` });
