@@ -1,6 +1,7 @@
 import { subscribe } from 'node:diagnostics_channel';
 import { writeFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'discord.js';
 import {
   PARKED_FILE,
@@ -32,6 +33,8 @@ const UNREAD_OUTPUT_BYTES = 64 * 1024 * 1024;
 const LONE_DRAIN_MS = 5_000;
 /** After it has parked on its own, the bot's SIGTERM handlers have this time, ms. */
 const TERM_TIMEOUT_MS = 5_000;
+/** A program that must not run here is kept so long, ms, at most, until the supervisor has been told why. */
+const REFUSAL_MS = 2_000;
 /** REST base URL of discord.js itself. */
 const STOCK_API = 'https://discord.com/api';
 const SUPPORTED_MAJOR = '14';
@@ -99,15 +102,15 @@ export class Agent {
       adopt(this, token);
       return login.call(this, token);
     };
-    const refuse = (): void => {
+    const refuse = async (): Promise<never> => {
       const text = "bot.entry starts discord.js's ShardingManager; set it to the file which that manager spawns";
       this.#notice('sharding-manager', text);
+      // The rejection ends most such programs at once: the supervisor shall hear of it first.
+      for (const end = Date.now() + REFUSAL_MS; Date.now() < end && !this.#channel.attached; ) await delay(10);
+      throw new Error("botctl is the sharding manager: set bot.entry to the bot's own file");
     };
-    exports.ShardingManager.prototype.spawn = () => {
-      refuse();
-      // It would start every shard once more in each cluster, past the identify queue.
-      return Promise.reject(new Error("botctl is the sharding manager: set bot.entry to the bot's own file"));
-    };
+    // It would start every shard once more in each cluster, past the identify queue.
+    exports.ShardingManager.prototype.spawn = refuse;
   }
 
   #onRest(exports: RestModule): void {

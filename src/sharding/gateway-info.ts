@@ -5,6 +5,7 @@ import { backoffDelay } from './backoff';
 /** Discord said 401: the token is wrong, and asking again only counts as an invalid request. */
 export class TokenRefusedError extends Error {
   override readonly name = 'TokenRefusedError';
+  readonly hint = 'Check bot.token: copy it anew from the Discord Developer Portal (Bot, Reset Token).';
   constructor() {
     super('Discord refused the token (HTTP 401 from /gateway/bot).');
   }
