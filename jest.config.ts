@@ -4,6 +4,7 @@ import type { Config } from 'jest';
 const config: Config = {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
+  globalSetup: '<rootDir>/test/setup/global.ts',
   testMatch: ['**/*.test.ts'],
   transform: {
     '^.+\\.ts$': [

@@ -106,7 +106,7 @@ export class Agent {
       const text = "bot.entry starts discord.js's ShardingManager; set it to the file which that manager spawns";
       this.#notice('sharding-manager', text);
       // The rejection ends most such programs at once: the supervisor shall hear of it first.
-      for (const end = Date.now() + REFUSAL_MS; Date.now() < end && !this.#channel.attached; ) await delay(10);
+      for (const end = Date.now() + REFUSAL_MS; Date.now() < end && !this.#channel.attached;) await delay(10);
       throw new Error("botctl is the sharding manager: set bot.entry to the bot's own file");
     };
     // It would start every shard once more in each cluster, past the identify queue.
@@ -281,7 +281,7 @@ export class Agent {
   async #callStopHandlers(): Promise<void> {
     const handlers = [...this.#stopHandlers];
     this.#stopHandlers.clear();
-    const calls = handlers.map(async (handler) => handler());
+    const calls = handlers.map((handler) => Promise.resolve().then(handler));
     for (const call of await Promise.allSettled(calls)) {
       if (call.status === 'rejected') console.error('a stop handler of the bot failed:', call.reason);
     }

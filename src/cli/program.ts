@@ -37,12 +37,12 @@ export function buildProgram(context: CliContext): Program {
     return command.addHelpText('after', `\nExamples:\n${examples.map((line) => `  $ ${line}\n`).join('')}`);
   };
   const act =
-    <O extends CommonOptions>(load: () => Action<O>) =>
+    <O extends CommonOptions>(load: () => Promise<Action<O>>) =>
     async (...args: unknown[]): Promise<void> => {
       const command = args.at(-1) as Command;
       // An argument of the command, such as the shell of `completion`, joins its options.
       const positional = command.processedArgs.length > 0 ? { argument: command.processedArgs[0] as unknown } : {};
-      exitCode = await load()({ ...command.optsWithGlobals(), ...positional } as O, context);
+      exitCode = await (await load())({ ...command.optsWithGlobals(), ...positional }, context);
     };
 
   define(program, 'start', 'Supervise the bot, in the foreground.', [
@@ -54,13 +54,13 @@ export function buildProgram(context: CliContext): Program {
     .option('--sandbox', 'Run against the sandbox instead of Discord.')
     .option('--retry', 'Try again what was stopped for a fatal cause, such as a refused token.')
     .addOption(new Option('--log-level <level>', 'Instead of logging.level.').choices(LEVELS))
-    .action(act(() => lazy<typeof import('./commands/start')>('./commands/start').start));
+    .action(act(async () => (await import('./commands/start.js')).start));
 
   define(program, 'stop', 'Stop the bot gracefully; sessions are saved, so that a quick start resumes.', [
     'botctl stop',
   ])
     .option('--timeout <seconds>', 'Give up waiting after so long.', number(1, 86_400))
-    .action(act(() => lazy<typeof import('./commands/stop')>('./commands/stop').stop));
+    .action(act(async () => (await import('./commands/stop.js')).stop));
 
   define(program, 'restart', 'Restart all clusters one after the other, one cluster, or reconnect one shard.', [
     'botctl restart',
@@ -69,7 +69,7 @@ export function buildProgram(context: CliContext): Program {
   ])
     .addOption(new Option('--cluster <id>', 'Only this cluster.').argParser(number(0, 100_000)).conflicts('shard'))
     .addOption(new Option('--shard <id>', 'Only this shard: it reconnects by RESUME.').argParser(number(0, 100_000)))
-    .action(act(() => lazy<typeof import('./commands/restart')>('./commands/restart').restart));
+    .action(act(async () => (await import('./commands/restart.js')).restart));
 
   define(program, 'status', 'Show how the bot is. Exit code 0: well, 1: degraded, 3: not running.', [
     'botctl status',
@@ -79,7 +79,7 @@ export function buildProgram(context: CliContext): Program {
     .option('--json', 'Print JSON.')
     .option('-w, --watch', 'Refresh until Ctrl-C.')
     .option('--shards', 'One line per shard.')
-    .action(act(() => lazy<typeof import('./commands/status')>('./commands/status').status));
+    .action(act(async () => (await import('./commands/status.js')).status));
 
   define(program, 'logs', 'Show the logs of the supervisor and of the bot.', [
     'botctl logs -n 50',
@@ -91,7 +91,7 @@ export function buildProgram(context: CliContext): Program {
     .option('--cluster <id>', 'Only of this cluster.', number(0, 100_000))
     .addOption(new Option('--level <level>', 'Only of this level and above.').choices(LEVELS))
     .option('--json', 'Print the lines as they are in the files.')
-    .action(act(() => lazy<typeof import('./commands/logs')>('./commands/logs').logs));
+    .action(act(async () => (await import('./commands/logs.js')).logs));
 
   define(program, 'doctor', 'Check this machine and config: what would keep the bot from running well.', [
     'botctl doctor',
@@ -99,12 +99,12 @@ export function buildProgram(context: CliContext): Program {
   ])
     .option('--json', 'Print JSON.')
     .option('--offline', 'Ask nothing of Discord.')
-    .action(act(() => lazy<typeof import('./commands/doctor')>('./commands/doctor').doctor));
+    .action(act(async () => (await import('./commands/doctor.js')).doctor));
 
   define(program, 'init', 'Write a botctl.yaml for the bot in this folder.', ['botctl init', 'botctl init --yes'])
     .option('-y, --yes', 'Ask nothing; take what is found.')
     .option('--force', 'Overwrite an existing file.')
-    .action(act(() => lazy<typeof import('./commands/init')>('./commands/init').init));
+    .action(act(async () => (await import('./commands/init.js')).init));
 
   defineConfig(define, act, program);
   defineSandbox(define, act, program);
@@ -115,10 +115,9 @@ export function buildProgram(context: CliContext): Program {
     .description('Print a completion script for a shell.')
     .addHelpText('after', '\nExamples:\n  $ source <(botctl completion bash)\n  $ botctl completion fish | source\n')
     .action(
-      act(() => {
-        const { completion } = lazy<typeof import('./commands/completion')>('./commands/completion');
-        return (options: CommonOptions & { argument: string }) =>
-          Promise.resolve(completion(program, options, context));
+      act<CommonOptions & { argument: string }>(async () => {
+        const { completion } = await import('./commands/completion.js');
+        return (options) => Promise.resolve(completion(program, options, context));
       }),
     );
 
@@ -132,24 +131,24 @@ export function buildProgram(context: CliContext): Program {
 }
 
 type Define = (parent: Command, signature: string, description: string, examples: readonly string[]) => Command;
-type Act = <O extends CommonOptions>(load: () => Action<O>) => (...args: unknown[]) => Promise<void>;
+type Act = <O extends CommonOptions>(load: () => Promise<Action<O>>) => (...args: unknown[]) => Promise<void>;
 
 function defineConfig(define: Define, act: Act, program: Command): void {
   const config = program.command('config').description('Check and show the config.').exitOverride();
   define(config, 'check', 'Check the config and say everything that is wrong with it.', ['botctl config check'])
     .option('--sandbox', 'As for `botctl start --sandbox`: no token is needed.')
-    .action(act(() => lazy<typeof import('./commands/config')>('./commands/config').check));
+    .action(act(async () => (await import('./commands/config.js')).check));
   define(config, 'show', 'Show the config with all defaults; secrets are hidden.', ['botctl config show --json'])
     .option('--json', 'Print JSON.')
     .option('--sandbox', 'As for `botctl start --sandbox`: no token is needed.')
-    .action(act(() => lazy<typeof import('./commands/config')>('./commands/config').show));
+    .action(act(async () => (await import('./commands/config.js')).show));
   define(config, 'schema', 'Print the JSON Schema, for editors.', ['botctl config schema > botctl.schema.json']).action(
-    act(() => lazy<typeof import('./commands/config')>('./commands/config').printSchema),
+    act(async () => (await import('./commands/config.js')).printSchema),
   );
 }
 
 function defineSandbox(define: Define, act: Act, program: Command): void {
-  const load = () => lazy<typeof import('./commands/sandbox')>('./commands/sandbox');
+  const load = async () => import('./commands/sandbox.js');
   const sandbox = define(program, 'sandbox', 'Run a Discord on loopback, or give orders to the one that runs.', [
     'botctl sandbox --guilds 1000 --shards 16',
     'botctl sandbox drop --shard 3 --code 4000',
@@ -161,7 +160,7 @@ function defineSandbox(define: Define, act: Act, program: Command): void {
     .option('--identify-interval <ms>', 'Time between two identifies of one bucket.', number(0, 60_000))
     .option('--rate <events>', 'Events per second that the bot should answer.', number(0, 100_000))
     .option('--port <port>', 'Port to listen on; 0: any free one.', number(0, 65_535))
-    .action(act(() => load().run));
+    .action(act(async () => (await load()).run));
 
   const order = (name: string, description: string, example: string): Command =>
     define(sandbox, name, description, [`botctl sandbox ${example}`]).option(
@@ -169,14 +168,14 @@ function defineSandbox(define: Define, act: Act, program: Command): void {
       'REST address of the sandbox.',
     );
   const fault = (name: string, description: string, example: string): Command =>
-    order(name, description, example).action(act(() => load().faultNamed(name)));
+    order(name, description, example).action(act(async () => (await load()).faultNamed(name)));
 
   order('report', 'Show what the sandbox has seen.', 'report')
     .option('--json', 'Print JSON.')
-    .action(act(() => load().report));
+    .action(act(async () => (await load()).report));
   order('rate', 'Set the events per second.', 'rate 200')
     .argument('<events>', 'Events per second.', number(0, 100_000))
-    .action(act(() => load().rate));
+    .action(act(async () => (await load()).rate));
   fault('drop', 'Close connections.', 'drop --shard 3 --code 4000')
     .option('--shard <id>', 'Only this shard.', number(0, 100_000))
     .option('--code <code>', 'Close code.', number(1_000, 4_999))
@@ -211,11 +210,6 @@ function defineSandbox(define: Define, act: Act, program: Command): void {
   fault('close-on-identify', 'Answer IDENTIFY by closing.', 'close-on-identify --code 4014')
     .option('--code <code>', 'Close code.', number(4_000, 4_999))
     .option('--count <count>', 'How many; 0: none any more.', number(0, 1_000_000));
-}
-
-/** A command's module. Not import(): starting the ES module loader would cost `status` more than all else. */
-function lazy<T>(path: string): T {
-  return require(path) as T;
 }
 
 function number(min: number, max: number): (text: string) => number {

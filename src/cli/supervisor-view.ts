@@ -20,8 +20,8 @@ export function exitCodeOf({ verdict }: Pick<Status, 'verdict'>): number {
 }
 
 /** The process lives, but its socket does not answer. */
-function silent(located: Located, record: SupervisorRecord, { failure }: ControlUnreachable): Status {
-  const status = empty(located, record);
+function silent({ stateDir }: Located, record: SupervisorRecord, { failure }: ControlUnreachable): Status {
+  const status = empty(stateDir, record, record.name);
   status.verdict = 'degraded';
   const busy = failure === 'not-running' && record.state !== 'running';
   status.supervisor.state = busy ? record.state : 'deaf';
@@ -34,8 +34,8 @@ function silent(located: Located, record: SupervisorRecord, { failure }: Control
   return status;
 }
 
-function dead(located: Located, record: SupervisorRecord | null): Status {
-  const status = empty(located, record);
+async function dead({ stateDir, readName }: Located, record: SupervisorRecord | null): Promise<Status> {
+  const status = empty(stateDir, record, record?.name ?? (await readName()));
   // What the record says of a process that is gone is history.
   status.supervisor.pid = null;
   status.supervisor.uptimeSeconds = null;
@@ -46,11 +46,11 @@ function dead(located: Located, record: SupervisorRecord | null): Status {
   return status;
 }
 
-function empty({ stateDir, name }: Located, record: SupervisorRecord | null): Status {
+function empty(stateDir: string, record: SupervisorRecord | null, name: string): Status {
   const off = { kind: 'off', state: 'off', address: null, version: null, message: null } as const;
   return {
     apiVersion: CONTROL_API_VERSION,
-    bot: { name: record?.name ?? name, entry: null, totalShards: null },
+    bot: { name, entry: null, totalShards: null },
     supervisor: {
       state: 'dead',
       pid: record?.pid ?? null,

@@ -52,7 +52,7 @@ function kind(type: z.ZodType): string {
 interface Described {
   type?: string | string[];
   enum?: unknown[];
-  const?: unknown;
+  const?: string | number | boolean;
   anyOf?: Described[];
   items?: Described;
   minimum?: number;

@@ -49,10 +49,10 @@ export class ControlClient {
   }
 
   async #stream(path: string, body: object, onProgress: (line: Progress) => void): Promise<Progress> {
-    let last: Progress | null = null;
+    const last: Progress[] = [];
     const take = (line: string): void => {
       const progress = parseJson(line) as Progress;
-      if (progress.done) last = progress;
+      if (progress.done) last.push(progress);
       onProgress(progress);
     };
     try {
@@ -60,10 +60,11 @@ export class ControlClient {
       if (response.statusCode !== 200) throw refusal(response, text);
     } catch (error) {
       // It has said its last line; how the connection ends does not matter then.
-      if (last === null) throw error;
+      if (last.length === 0) throw error;
     }
-    if (last === null) throw new ControlUnreachable('broken', 'the supervisor went away before it had finished');
-    return last;
+    const [answer] = last;
+    if (answer === undefined) throw new ControlUnreachable('broken', 'the supervisor went away before it had finished');
+    return answer;
   }
 
   /** Reads the answer: whole, or line by line when it is a stream. `silenceMs` without a byte is deafness. */

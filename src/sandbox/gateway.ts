@@ -79,8 +79,7 @@ export class Gateway implements ConnectionHandlers {
         client.close(refusal);
         return;
       }
-      if (version !== null && version !== '10' && version !== '9')
-        return void client.close(4012, 'Invalid API version.');
+      if (version !== null && version !== '10' && version !== '9') return client.close(4012, 'Invalid API version.');
       this.counts.opened++;
       this.#connections.add(new Connection(client, this, () => weather.latencyMs, options.heartbeatIntervalMs));
     });

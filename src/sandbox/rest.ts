@@ -60,18 +60,21 @@ export class Rest {
     const method = request.method ?? 'GET';
     const text = await readBody(request);
     const failure = this.deps.weather.takeRestError();
-    if (failure !== null)
-      return reply(response, { status: failure, body: { message: `${failure}: in the sandbox`, code: 0 } });
+    if (failure !== null) {
+      reply(response, { status: failure, body: { message: `${failure}: in the sandbox`, code: 0 } });
+      return;
+    }
     const limited = this.#limit(path);
     if (limited !== null) {
       this.counts.rateLimited++;
       response.setHeader('retry-after', String(limited));
       response.setHeader('x-ratelimit-global', 'true');
       response.setHeader('x-ratelimit-scope', 'global');
-      return reply(response, {
+      reply(response, {
         status: 429,
         body: { message: 'You are being rate limited.', retry_after: limited, global: true },
       });
+      return;
     }
     for (const [routeMethod, pattern, auth, handle] of this.#routes) {
       const match = method === routeMethod ? pattern.exec(path) : null;
@@ -79,10 +82,12 @@ export class Rest {
       const token = (request.headers.authorization ?? '').replace(/^(Bot|Bearer)\s+/i, '');
       if (auth && !this.deps.gateway.accepts(token)) {
         this.counts.unauthorised++;
-        return reply(response, { status: 401, body: { message: '401: Unauthorized', code: 0 } });
+        reply(response, { status: 401, body: { message: '401: Unauthorized', code: 0 } });
+        return;
       }
       const call = { botId: botIdOf(token), params: match.slice(1), query: url.searchParams, body: parseBody(text) };
-      return reply(response, handle(call));
+      reply(response, handle(call));
+      return;
     }
     this.counts.unknownRoutes++;
     reply(response, { status: 404, body: { message: '404: Not Found', code: 0 } });
@@ -110,8 +115,8 @@ export class Rest {
       return index === null ? UNKNOWN_GUILD : { status: 200, body: found(index) };
     };
     const created = (call: Call, channelId: string): Payload => {
-      const content = Array.isArray(call.body) ? '' : String(call.body['content'] ?? '');
-      return messageBody(world.snowflake(), channelId, botUser(call.botId), content);
+      const content = Array.isArray(call.body) ? '' : call.body['content'];
+      return messageBody(world.snowflake(), channelId, botUser(call.botId), typeof content === 'string' ? content : '');
     };
     const commands = (method: string, store: string): Route =>
       route(method, store, true, ({ params, body }) => {

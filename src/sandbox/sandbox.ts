@@ -169,15 +169,24 @@ export class Sandbox {
     };
     try {
       const body = await readJson(request);
-      if (request.method === 'GET' && action === 'report') return send(200, this.report());
-      if (request.method !== 'POST') return send(405, { error: 'expected POST' });
+      if (request.method === 'GET' && action === 'report') {
+        send(200, this.report());
+        return;
+      }
+      if (request.method !== 'POST') {
+        send(405, { error: 'expected POST' });
+        return;
+      }
       const fault = FAULTS.find((name) => action === `faults/${name}`);
       if (fault !== undefined) this.fault(fault, body);
       else if (action === 'rate') this.setRate(rateOf(body));
       else if (action === 'reset-counters') this.resetCounters();
       else if (action === 'keepalive') this.listeners.onKeepalive?.();
       else if (action === 'stop') setImmediate(() => this.listeners.onStop?.());
-      else return send(404, { error: `there is no ${action}; faults are ${FAULTS.join(', ')}` });
+      else {
+        send(404, { error: `there is no ${action}; faults are ${FAULTS.join(', ')}` });
+        return;
+      }
       send(200, { ok: true });
     } catch (error) {
       send(400, { error: (error as Error).message });

@@ -186,7 +186,7 @@ export class World {
   /** A member types `!ping` in the first channel of the guild. */
   pingMessage(index: number, id: string, withContent: boolean): Payload {
     const user = this.user(this.userIndex(index, 0));
-    const { user: _, ...member } = this.member(index, 0);
+    const member = { ...this.member(index, 0), user: undefined };
     return {
       ...messageBody(id, this.channelId(index, 0), user, withContent ? '!ping' : ''),
       guild_id: this.guildId(index),

@@ -126,8 +126,14 @@ export class Broadcaster {
       });
       const entry: Pending = {
         member: member.id,
-        resolve: (value) => (cancel(), resolve(value)),
-        reject: (error) => (cancel(), reject(error)),
+        resolve: (value) => {
+          cancel();
+          resolve(value);
+        },
+        reject: (error) => {
+          cancel();
+          reject(error);
+        },
       };
       const list = this.#pending.get(key) ?? [];
       this.#pending.set(key, [...list, entry]);

@@ -264,7 +264,7 @@ export class Master {
   async #bootAll(): Promise<void> {
     const left = this.#clusters.filter(({ incarnation }) => incarnation === null);
     const worker = async (): Promise<void> => {
-      for (let next = left.shift(); next !== undefined && this.#mayStart; next = left.shift()) {
+      for (let next = left.shift(); next !== undefined && this.#mayStart(); next = left.shift()) {
         next.start();
         await this.#booted(next);
       }
@@ -273,7 +273,7 @@ export class Master {
   }
 
   /** False while we stop, and while a fatal cause holds all clusters. */
-  get #mayStart(): boolean {
+  #mayStart(): boolean {
     return !this.#stopping && this.#latch.current === null;
   }
 
@@ -375,10 +375,10 @@ export class Master {
   async #respawnAll(shardDelay: number, respawnDelay: number): Promise<void> {
     const wait = (ms: number): Promise<void> => new Promise((resolve) => void this.#options.clock.after(ms, resolve));
     for (const cluster of this.#clusters) {
-      if (!this.#mayStart) return;
+      if (!this.#mayStart()) return;
       await cluster.stop();
       await wait(respawnDelay);
-      if (!this.#mayStart) return;
+      if (!this.#mayStart()) return;
       cluster.start();
       await wait(shardDelay);
     }

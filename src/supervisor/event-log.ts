@@ -107,7 +107,7 @@ function logOutput(logger: Logger, { cluster, line }: Extract<MasterEvent, { typ
   const { fields } = line;
   const rest = Object.fromEntries(Object.entries(fields).filter(([name]) => !OWN_FIELDS.includes(name)));
   const text = [fields['msg'], fields['message']].find((value) => typeof value === 'string') ?? '';
-  logger[levelOf(fields['level'], line.stream)]({ ...rest, cluster, stream }, text as string);
+  logger[levelOf(fields['level'], line.stream)]({ ...rest, cluster, stream }, text);
 }
 
 function levelOf(level: unknown, stream: 'out' | 'err'): 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' {

@@ -68,13 +68,11 @@ export class SandboxProcess {
       detached: true,
       env: { PATH: process.env['PATH'], BOTCTL_SANDBOX_OPTIONS: JSON.stringify(options) },
     });
-    const { port, apiUrl } = await firstLine(child);
+    const { apiUrl } = await firstLine(child);
     const pid = child.pid ?? 0;
-    child.stdout?.destroy();
-    child.stderr?.destroy();
+    child.stdout.destroy();
+    child.stderr.destroy();
     child.unref();
-    // The same port next time: clusters that outlive us, and saved sessions, know it.
-    void port;
     const record = { pid, startTime: processStartTime(pid) ?? '', apiUrl, settings: this.settings };
     writeFileSync(`${this.#file}.new`, JSON.stringify(record), { mode: 0o600 });
     renameSync(`${this.#file}.new`, this.#file);

@@ -39,7 +39,7 @@ describe('secrets', () => {
     for (const [name, secret] of Object.entries({ DISCORD_TOKEN: TOKEN, WEBHOOK_SECRET: BOT_SECRET })) {
       const file = join(botctl.dir, `${name}.secret`);
       writeFileSync(file, `${secret}\n`, { mode: 0o600 });
-      delete botctl.env[name];
+      Reflect.deleteProperty(botctl.env, name);
       botctl.env[`${name}_FILE`] = file;
     }
     try {

@@ -70,6 +70,8 @@ export interface ThreadMembersRecord {
 
 export interface MessageEntry {
   data: Payload;
+  /** Those whom it names and no earlier record has carried: they may be in no cache but the message's own. */
+  users: Payload[];
   /** Id of the author of the message this one replies to. */
   repliedUser: string | null;
   /** Ids of the users known to have reacted, by reaction. */

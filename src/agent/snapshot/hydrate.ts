@@ -227,9 +227,10 @@ export class Hydration {
     });
   }
 
-  #addMessage(channelId: string, { data, repliedUser, reactors }: MessageEntry): void {
+  #addMessage(channelId: string, { data, users: named, repliedUser, reactors }: MessageEntry): void {
     const channel = this.client.channels.cache.get(channelId) as Channel;
     if (!('messages' in channel)) throw new SnapshotError(`channel ${channelId} takes no messages`);
+    for (const user of named) usersOf(this.client)._add(user);
     const message = adder<object>(channel.messages)._add(data) as Message;
     const users = this.client.users.cache;
     if (repliedUser !== null) message.mentions.repliedUser = users.get(repliedUser) ?? null;

@@ -25,7 +25,7 @@ export function completion(program: Command, options: { argument: string }, { st
 function levelsOf(command: Command, path: string): Level[] {
   const commands = command.commands.map((child) => ({ word: child.name(), about: child.description() }));
   const flags = command.options.flatMap(({ long, description }) =>
-    long === undefined || long === null ? [] : [{ word: long, about: description }],
+    long === undefined ? [] : [{ word: long, about: description }],
   );
   const help = { word: '--help', about: 'Print this help.' };
   const below = command.commands.flatMap((child) =>

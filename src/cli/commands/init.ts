@@ -48,15 +48,15 @@ export async function init(options: InitOptions, context: CliContext): Promise<n
 
 async function ask(found: Answers): Promise<Answers | null> {
   const { group, text } = await import('@clack/prompts');
-  let cancelled = false;
+  const cancel = new AbortController();
   const answers = await group(
     {
       name: () => text({ message: 'Name of the bot', initialValue: found.name }),
       entry: () => text({ message: 'File that logs in', initialValue: found.entry }),
     },
-    { onCancel: () => (cancelled = true) },
+    { onCancel: () => cancel.abort() },
   );
-  return cancelled ? null : answers;
+  return cancel.signal.aborted ? null : answers;
 }
 
 function nameOf(cwd: string): string {

@@ -30,7 +30,7 @@ export async function startDetached(
   let errors = '';
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString('utf8')));
   const ended = once(child, 'close').then(([code]) => (typeof code === 'number' ? code : EXIT.failed));
-  const located = { file, dir, stateDir, name: config.bot.name };
+  const located = { file, dir, stateDir, readName: () => Promise.resolve(config.bot.name) };
   const outcome = await Promise.race([ended, untilRunning(located, child.pid ?? 0)]);
   if (typeof outcome === 'number') {
     process.stderr.write(errors);

@@ -60,8 +60,13 @@ export function encodeMessage(message: Message, users: UserEncoder): MessageEntr
 
   const reactions = [...message.reactions.cache.entries()];
   if (reactions.length > 0) out['reactions'] = reactions.map(([, reaction]) => encodeReaction(reaction));
+  const named = [
+    message.mentions.repliedUser,
+    ...reactions.flatMap(([, reaction]) => [...reaction.users.cache.values()]),
+  ];
   return {
     data: out,
+    users: named.flatMap((user) => (user === null || users.seen.has(user.id) ? [] : [users.encode(user)])),
     repliedUser: message.mentions.repliedUser?.id ?? null,
     reactors: reactions.map(([key, reaction]) => [key, [...reaction.users.cache.keys()]]),
   };

@@ -109,7 +109,7 @@ export class Changes {
 
   private channelUpdate(guild: Guild): void {
     const channel = this.random.pick(this.#channels(guild));
-    if (channel.isThread() || channel.type === ChannelType.GuildDirectory) return;
+    if (channel.isThread()) return;
     // Text and announcement channels can be turned into one another.
     const swap = channel.type === ChannelType.GuildText && channel.threads.cache.size === 0 && this.random.chance(0.3);
     const type = swap ? ChannelType.GuildAnnouncement : channel.type;

@@ -27,7 +27,7 @@ export async function offlineClient(options: Partial<ClientOptions> = {}, totalS
     ...options,
     shards: Array.from({ length: totalShards }, (_, id) => id),
     shardCount: totalShards,
-    rest: { makeRequest: gatewayInformation as never },
+    rest: { makeRequest: gatewayInformation },
     ws: {
       buildStrategy: (built: GatewayStream) => {
         manager = built;
@@ -97,6 +97,6 @@ class NoStrategy {
   }
 
   fetchStatus(): Promise<Map<number, number>> {
-    return Promise.resolve(new Map());
+    return Promise.resolve(new Map<number, number>());
   }
 }

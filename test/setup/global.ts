@@ -1,0 +1,20 @@
+import { spawnSync } from 'node:child_process';
+import { redisServer } from './redis-server';
+
+/** Runs once before all tests: the tests use real servers, so what is missing is installed or explained. */
+export default function setup(): void {
+  if (redisServer() !== null) return;
+  const isRoot = process.getuid?.() === 0;
+  const apt = isRoot && spawnSync('apt-get', ['--version'], { stdio: 'ignore' }).status === 0;
+  if (apt) {
+    console.log('\nThe tests need a redis-server: installing it with apt-get.');
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+    spawnSync('apt-get', ['update', '-qq'], { stdio: 'ignore', env });
+    spawnSync('apt-get', ['install', '-y', '-qq', 'redis-server'], { stdio: 'ignore', env });
+    if (redisServer() !== null) return;
+  }
+  throw new Error(
+    'The tests need a redis-server on PATH. Install it: `apt-get install redis-server` (Debian, Ubuntu), ' +
+      '`dnf install valkey` (Fedora), `brew install redis` (macOS), `apk add redis` (Alpine).',
+  );
+}
