@@ -51,6 +51,7 @@ function kind(type: z.ZodType): string {
 
 interface Described {
   type?: string | string[];
+  title?: string;
   enum?: unknown[];
   const?: string | number | boolean;
   anyOf?: Described[];
@@ -60,12 +61,13 @@ interface Described {
 }
 
 function describe(value: Described): string {
+  if (value.title !== undefined) return value.title;
   if (value.const !== undefined) return String(value.const);
   if (value.enum !== undefined) return value.enum.join(', ');
   const variants = value.anyOf ?? (Array.isArray(value.type) ? value.type.map((type) => ({ type })) : null);
   if (variants !== null) {
     const kinds = variants.map(describe);
-    return kinds.join() === 'text,number' ? 'duration or size' : kinds.join(' or ');
+    return kinds.join(' or ');
   }
   switch (value.type) {
     case 'integer':

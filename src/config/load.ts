@@ -226,7 +226,8 @@ class Loading {
   }
 
   #show(value: unknown, path: Path): string {
-    if (Array.isArray(value)) return 'a list';
+    if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+    if (value === '') return 'an empty text';
     if (value === null || value === undefined) return 'nothing';
     if (typeof value === 'object') return 'a mapping';
     const key = path.join('.');

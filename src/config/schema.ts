@@ -6,6 +6,9 @@ export const DISCORD_API = 'https://discord.com/api';
 /** Largest number of shards that is taken for meant. */
 const MAX_SHARDS = 100_000;
 
+const TOTAL_SHARDS = { error: `expected auto, or a whole number from 1 to ${MAX_SHARDS}` };
+const SHARD = { error: 'expected a shard number or a range such as 0-7' };
+
 const texts = (what: string) => z.array(text(), { error: `expected a list of ${what}` });
 
 const bot = z
@@ -85,18 +88,13 @@ const sharding = z
   .strictObject(
     {
       totalShards: z
-        .union([z.literal('auto'), z.int().min(1).max(MAX_SHARDS)], {
-          error: `expected auto, or a whole number from 1 to ${MAX_SHARDS}`,
-        })
+        .union([z.literal('auto'), z.int().min(1, TOTAL_SHARDS).max(MAX_SHARDS, TOTAL_SHARDS)], TOTAL_SHARDS)
         .prefault('auto')
         .describe('Number of shards of the whole bot. `auto`: what Discord recommends.'),
       shards: z
-        .array(
-          z.union([z.int().min(0), z.string().regex(/^\d+(-\d+)?$/)], {
-            error: 'expected a shard number or a range such as 0-7',
-          }),
-          { error: 'expected a list of shard numbers and ranges' },
-        )
+        .array(z.union([z.int().min(0, SHARD), z.string().regex(/^\d+(-\d+)?$/, SHARD)], SHARD), {
+          error: 'expected a list of shard numbers and ranges',
+        })
         .min(1, { error: 'expected at least one shard' })
         .optional()
         .describe('Which shards this host runs, as numbers and ranges. Absent: all.'),

@@ -34,29 +34,35 @@ export function oneOf<const T extends readonly [string, ...string[]]>(values: T)
 export function duration(min: string, max: string) {
   const [minMs, maxMs] = [parseDuration(min), parseDuration(max)];
   const error = `expected a duration from ${min} to ${max}, such as 500ms, 30s or 5m`;
-  return z.union([z.string(), z.number()], { error }).transform((value, context) => {
-    const parsed = parseDuration(value);
-    if (Number.isNaN(parsed) || parsed < minMs || parsed > maxMs) {
-      context.addIssue({ code: 'custom', message: error });
-      return z.NEVER;
-    }
-    return parsed;
-  });
+  return z
+    .union([z.string(), z.number()], { error })
+    .meta({ title: 'duration' })
+    .transform((value, context) => {
+      const parsed = parseDuration(value);
+      if (Number.isNaN(parsed) || parsed < minMs || parsed > maxMs) {
+        context.addIssue({ code: 'custom', message: error });
+        return z.NEVER;
+      }
+      return parsed;
+    });
 }
 
 /** Written as "64MB", "1GB", or a number of bytes; read as bytes (1 MB is 1024 KB). */
 export function size(min: string, max: string) {
   const [minBytes, maxBytes] = [bytes.parse(min) ?? 0, bytes.parse(max) ?? 0];
   const error = `expected a size from ${min} to ${max}, such as 64MB or 1GB`;
-  return z.union([z.string(), z.number()], { error }).transform((value, context) => {
-    const parsed =
-      typeof value === 'number' ? value : /^\d+(\.\d+)?\s*[kmgt]?b$/i.test(value) ? bytes.parse(value) : null;
-    if (parsed === null || parsed < minBytes || parsed > maxBytes) {
-      context.addIssue({ code: 'custom', message: error });
-      return z.NEVER;
-    }
-    return parsed;
-  });
+  return z
+    .union([z.string(), z.number()], { error })
+    .meta({ title: 'size' })
+    .transform((value, context) => {
+      const parsed =
+        typeof value === 'number' ? value : /^\d+(\.\d+)?\s*[kmgt]?b$/i.test(value) ? bytes.parse(value) : null;
+      if (parsed === null || parsed < minBytes || parsed > maxBytes) {
+        context.addIssue({ code: 'custom', message: error });
+        return z.NEVER;
+      }
+      return parsed;
+    });
 }
 
 export function url(protocols: readonly string[], example: string) {

@@ -1,0 +1,187 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ConfigError, loadConfig, redactConfig, type LoadedConfig, type LoadOptions } from '../../src/config';
+import { BROKEN } from './broken-configs';
+
+let dir: string;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'botctl-config-'));
+  mkdirSync(join(dir, 'folder'));
+  writeFileSync(join(dir, 'notes.txt'), '');
+  writeFileSync(join(dir, 'bot.js'), '');
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+function load(yaml: string, options: Partial<LoadOptions> = {}): Promise<LoadedConfig> {
+  writeFileSync(join(dir, 'botctl.yaml'), yaml);
+  return loadConfig({ cwd: dir, file: 'botctl.yaml', env: {}, ...options });
+}
+
+async function problemsOf(loading: Promise<unknown>): Promise<string[]> {
+  const error: unknown = await loading.then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof ConfigError)) throw new Error(`expected a ConfigError, got ${String(error)}`);
+  expect(error.exitCode).toBe(2);
+  return error.message.replaceAll(`${dir}/`, '').split('\n');
+}
+
+describe('a broken config', () => {
+  it('has a table of at least 45', () => {
+    expect(BROKEN.length).toBeGreaterThanOrEqual(45);
+  });
+
+  it.each(BROKEN)('$name', async ({ yaml, env = {}, withoutBot, expected }) => {
+    if (withoutBot) rmSync(join(dir, 'bot.js'));
+    expect(await problemsOf(load(yaml, { env }))).toEqual(expected);
+  });
+
+  it('never shows a value from the environment, a token or an address with a password', async () => {
+    const all = await Promise.all(
+      BROKEN.map(async ({ yaml, env = {} }, index) => {
+        const own = join(dir, String(index));
+        mkdirSync(own);
+        writeFileSync(join(own, 'botctl.yaml'), yaml);
+        return loadConfig({ cwd: own, file: 'botctl.yaml', env }).then(
+          () => '',
+          (error: unknown) => (error as Error).message,
+        );
+      }),
+    );
+    expect(all.join('\n')).toContain('(not shown)');
+    expect(all.join('\n')).not.toMatch(/secret-(one|two|three|four)|abcdefgh/);
+  });
+
+  it('that does not exist is named', async () => {
+    const missing = problemsOf(loadConfig({ cwd: dir, file: 'nope.yaml', env: {} }));
+    expect(await missing).toEqual(['nope.yaml: there is no such file. Check --config, or make one with `botctl init`']);
+    const folder = problemsOf(loadConfig({ cwd: dir, file: 'folder', env: {} }));
+    expect(await folder).toEqual([
+      'folder: this is a folder, not a file. Check --config, or make one with `botctl init`',
+    ]);
+  });
+
+  it('with an alias bomb is refused, not expanded', async () => {
+    const bomb = ['a: &a [x,x,x,x,x,x,x,x,x]', 'b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]'];
+    for (const [from, to] of ['bc', 'cd', 'de', 'ef', 'fg']) {
+      bomb.push(`${to}: &${to} [${Array(9).fill(`*${from}`).join()}]`);
+    }
+    expect(await problemsOf(load(bomb.join('\n')))).toEqual(['botctl.yaml:1:1: more than 100 aliases']);
+  });
+});
+
+describe('a config', () => {
+  const BOT = 'bot: { entry: ./bot.js, token: abcdefgh }\n';
+
+  it('needs a bot file and a token; everything else has a default', async () => {
+    const { config, stateDir } = await load(BOT);
+    expect(config.bot).toMatchObject({ name: 'bot', entry: join(dir, 'bot.js'), token: 'abcdefgh', cwd: dir });
+    expect(config.sharding).toMatchObject({
+      totalShards: 'auto',
+      shardsPerCluster: 8,
+      graceTime: 60_000,
+      hangTimeout: 30_000,
+      restart: { backoffMin: 1_000, backoffMax: 60_000, maxRestarts: 5, jitter: 0.2 },
+    });
+    expect(config.identify).toEqual({ reserve: 0.1, interval: 5_000, margin: 100 });
+    expect(config.discord.api).toBe('https://discord.com/api');
+    expect(config.http).toEqual({ enabled: true, host: '127.0.0.1', port: 9_090 });
+    expect(config.logging).toEqual({ level: 'info', format: 'auto', maxBytes: 64 * 1024 ** 2 });
+    expect(stateDir).toBe(join(dir, '.botctl'));
+  });
+
+  it('finds the bot and takes the token from the environment', async () => {
+    const { config } = await load('http: { port: 0 }\n', { env: { DISCORD_TOKEN: 'from-the-environment' } });
+    expect(config.bot).toMatchObject({ entry: join(dir, 'bot.js'), token: 'from-the-environment' });
+  });
+
+  it('takes values from variables, defaults and files, and escapes', async () => {
+    writeFileSync(join(dir, 'token.secret'), 'from-a-file\n');
+    const yaml = [
+      'bot:',
+      '  entry: ${ENTRY}',
+      '  token: ${MY_TOKEN}',
+      '  name: ${NAME:-fallback}',
+      '  env: { LITERAL: "$${HOME}", MIXED: "a ${WORD} b", NUMBER: 5, SWITCH: true }',
+      'http: { port: "${PORT}", enabled: "${ON}" }',
+      'sharding: { totalShards: "${SHARDS}", hangTimeout: "${HANG}" }',
+    ].join('\n');
+    const env = {
+      ENTRY: './bot.js',
+      MY_TOKEN_FILE: './token.secret',
+      WORD: 'word',
+      PORT: '8080',
+      ON: 'false',
+      SHARDS: '32',
+      HANG: '45s',
+    };
+    const { config, secrets } = await load(yaml, { env });
+    expect(config.bot).toMatchObject({ token: 'from-a-file', name: 'fallback' });
+    expect(config.bot.env).toEqual({ LITERAL: '${HOME}', MIXED: 'a word b', NUMBER: '5', SWITCH: 'true' });
+    expect(config.http).toMatchObject({ port: 8_080, enabled: false });
+    expect(config.sharding).toMatchObject({ totalShards: 32, hangTimeout: 45_000 });
+    expect(secrets).toEqual(['from-a-file']);
+  });
+
+  it('keeps text that looks like a number where text is expected', async () => {
+    const { config } = await load(`${BOT.replace('}', ', name: "${NUMBER}" }')}`, { env: { NUMBER: '42' } });
+    expect(config.bot.name).toBe('42');
+  });
+
+  it('reads shard lists and ranges', async () => {
+    const { config } = await load(`${BOT}sharding: { totalShards: 16, shards: [15, "0-3", 2] }\n`);
+    expect(config.sharding.shards).toEqual([0, 1, 2, 3, 15]);
+  });
+
+  it('takes a section without content as absent', async () => {
+    const { config } = await load(`${BOT}postgres:\n  # shards: []\nredis:\n`);
+    expect(config.postgres.embedded).toEqual({ enabled: true, shards: 2, port: 0 });
+  });
+
+  it('needs no token for the sandbox', async () => {
+    expect((await load('{}\n'.replace('{}', 'stateDir: x'), { sandbox: true })).config.bot.token).toBe('sandbox-token');
+    expect((await load('bot: { token: "${NOT_SET}" }\n', { sandbox: true })).config.bot.token).toBe('sandbox-token');
+    expect((await load('sandbox: { enabled: true }\n')).config.bot.token).toBe('sandbox-token');
+  });
+
+  it('lets BOTCTL_DISCORD_API override the API, without its last slash', async () => {
+    const { config } = await load(BOT, { env: { BOTCTL_DISCORD_API: 'http://127.0.0.1:4900/api/' } });
+    expect(config.discord.api).toBe('http://127.0.0.1:4900/api');
+  });
+
+  it('is found from a folder below, in each of its places', async () => {
+    const below = join(dir, 'folder');
+    writeFileSync(join(dir, 'package.json'), JSON.stringify({ name: 'x', botctl: { bot: { token: 'in-package' } } }));
+    expect((await loadConfig({ cwd: below, env: {} })).config.bot.token).toBe('in-package');
+    writeFileSync(join(dir, 'botctl.json'), JSON.stringify({ bot: { token: 'in-json' } }));
+    expect((await loadConfig({ cwd: below, env: {} })).config.bot.token).toBe('in-json');
+    writeFileSync(join(dir, 'botctl.yaml'), 'bot: { token: in-yaml }');
+    expect((await loadConfig({ cwd: below, env: {} })).config.bot.token).toBe('in-yaml');
+  });
+
+  it('tells where a mistake in package.json stands', async () => {
+    writeFileSync(join(dir, 'package.json'), '{\n  "name": "x",\n  "botctl": {\n    "htp": {}\n  }\n}\n');
+    expect(await problemsOf(loadConfig({ cwd: dir, env: { DISCORD_TOKEN: 'x' } }))).toEqual([
+      'package.json:4:5: htp: unknown key. Did you mean http?',
+    ]);
+  });
+
+  it('hides what is secret, and keeps what helps', async () => {
+    const yaml = [
+      'bot: { entry: ./bot.js, token: token-value, env: { API_KEY: key-value, PORT: "80" } }',
+      'postgres: { shards: ["postgres://bot:p%40ssword@db.example:5432/one"] }',
+      'redis: { url: "redis://:redis-pass@cache.example:6379" }',
+    ].join('\n');
+    const { config, secrets } = await load(yaml);
+    expect(secrets).toEqual(
+      expect.arrayContaining(['token-value', 'key-value', 'p%40ssword', 'p@ssword', 'redis-pass']),
+    );
+    const shown = JSON.stringify(redactConfig(config));
+    for (const secret of ['token-value', 'key-value', 'p%40ssword', 'redis-pass']) expect(shown).not.toContain(secret);
+    expect(redactConfig(config).postgres.shards).toEqual(['postgres://bot:[hidden]@db.example:5432/one']);
+    expect(redactConfig(config).bot.env).toEqual({ API_KEY: '[hidden]', PORT: '80' });
+  });
+});
