@@ -28,6 +28,8 @@ const OP = {
 /** Payloads that a client may send within the window, heartbeats included. */
 const SEND_LIMIT = 120;
 const SEND_WINDOW_MS = 60_000;
+const DEAF_POLL_MS = 50;
+const PULSE_SLACK_MS = 2_000;
 
 /** One WebSocket of a client: Discord's protocol, version 10, JSON. */
 export class Connection {
@@ -36,6 +38,11 @@ export class Connection {
   shardId: number | null = null;
   #windowStart = Date.now();
   #sentInWindow = 0;
+  #heartbeatAt = Date.now();
+  /** Texts that are sent late, in order. */
+  readonly #late: { due: number; text: string }[] = [];
+  #lateTimer: NodeJS.Timeout | null = null;
+  readonly #pulse: NodeJS.Timeout;
 
   constructor(
     private readonly socket: WebSocket,
@@ -44,18 +51,20 @@ export class Connection {
     heartbeatIntervalMs: number,
   ) {
     socket.on('message', (data) => this.#onMessage(data));
-    socket.on('close', (code) => this.handlers.onClose(this, code));
+    socket.on('close', (code) => {
+      clearInterval(this.#pulse);
+      this.handlers.onClose(this, code);
+    });
     socket.on('error', () => socket.terminate());
-    if (!handlers.isDeaf(null)) this.#op(OP.hello, { heartbeat_interval: heartbeatIntervalMs, _trace: [] });
+    this.#greet(heartbeatIntervalMs);
+    this.#pulse = setInterval(() => this.#checkPulse(heartbeatIntervalMs), heartbeatIntervalMs).unref();
   }
 
   send(text: string): void {
     const ms = this.latencyMs();
-    const write = (): void => {
-      if (this.socket.readyState === this.socket.OPEN) this.socket.send(text);
-    };
-    if (ms > 0) setTimeout(write, ms);
-    else write();
+    if (ms === 0 && this.#late.length === 0) return this.#write(text);
+    this.#late.push({ due: Date.now() + ms, text });
+    this.#lateTimer ??= setTimeout(() => this.#sendLate(), ms).unref();
   }
 
   close(code: number, reason = ''): void {
@@ -67,12 +76,46 @@ export class Connection {
     this.socket.terminate();
   }
 
+  /** The session is no longer this connection's: the client may identify, or resume, on the same one. */
   invalidate(resumable: boolean): void {
+    this.session?.detach(this, Date.now());
+    this.session = null;
     this.#op(OP.invalidSession, resumable);
   }
 
   askToReconnect(): void {
     this.#op(OP.reconnect, null);
+  }
+
+  #write(text: string): void {
+    if (this.socket.readyState === this.socket.OPEN) this.socket.send(text);
+  }
+
+  #sendLate(): void {
+    this.#lateTimer = null;
+    for (let next = this.#late[0]; next !== undefined && next.due <= Date.now(); next = this.#late[0]) {
+      this.#write(next.text);
+      this.#late.shift();
+    }
+    const [next] = this.#late;
+    if (next !== undefined) this.#lateTimer = setTimeout(() => this.#sendLate(), next.due - Date.now()).unref();
+  }
+
+  /** While the gateway is deaf it does not even greet. */
+  #greet(heartbeatIntervalMs: number): void {
+    if (!this.handlers.isDeaf(null)) return this.#op(OP.hello, { heartbeat_interval: heartbeatIntervalMs, _trace: [] });
+    setTimeout(() => {
+      if (this.socket.readyState === this.socket.OPEN) this.#greet(heartbeatIntervalMs);
+    }, DEAF_POLL_MS).unref();
+  }
+
+  /** A client that has not sent a heartbeat for two intervals is gone, whatever TCP says. */
+  #checkPulse(heartbeatIntervalMs: number): void {
+    const silentMs = Date.now() - this.#heartbeatAt;
+    if (silentMs <= 2 * heartbeatIntervalMs + PULSE_SLACK_MS || this.handlers.isDeaf(this.shardId)) return;
+    this.close(4009, 'Session timed out.');
+    // A hung client does not answer the close either.
+    setTimeout(() => this.socket.terminate(), PULSE_SLACK_MS).unref();
   }
 
   #op(op: number, d: unknown): void {
@@ -87,6 +130,7 @@ export class Connection {
     const { op, d } = payload;
     switch (op) {
       case OP.heartbeat:
+        this.#heartbeatAt = Date.now();
         return this.#op(OP.ack, null);
       case OP.identify:
         if (this.session !== null) return this.close(4005, 'Already authenticated.');

@@ -53,7 +53,7 @@ export class Faults {
     const shard = options.shard === undefined ? null : number(options.shard, 'shard', 0, 0, 100_000);
     switch (name) {
       case 'drop': {
-        const code = number(options.code, 'code', 4_000, 1_000, 4_999);
+        const code = closeCode(options.code) ?? 4_000;
         for (const connection of this.gateway.of(shard)) {
           if (options.terminate === true) connection.terminate();
           else connection.close(code);
@@ -64,8 +64,8 @@ export class Faults {
         for (const connection of this.gateway.of(shard)) {
           const { session } = connection;
           if (session === null) continue;
-          if (options.resumable !== true) this.gateway.forgetSession(session);
           connection.invalidate(options.resumable === true);
+          if (options.resumable !== true) this.gateway.forgetSession(session);
         }
         break;
       case 'reconnect':
@@ -75,7 +75,7 @@ export class Faults {
         this.weather.deafen(shard ?? 'all', seconds);
         break;
       case 'refuse':
-        this.weather.refuse(seconds, options.code === undefined ? null : number(options.code, 'code', 0, 1_000, 4_999));
+        this.weather.refuse(seconds, closeCode(options.code));
         break;
       case 'outage':
         this.weather.outage(seconds);
@@ -97,7 +97,7 @@ export class Faults {
         break;
       case 'close-on-identify':
         this.weather.closeOnIdentify(
-          number(options.code, 'code', 4_004, 4_000, 4_999),
+          closeCode(options.code) ?? 4_004,
           number(options.count, 'count', Number.MAX_SAFE_INTEGER, 0, Number.MAX_SAFE_INTEGER),
         );
         break;
@@ -122,4 +122,14 @@ function number(value: unknown, field: string, fallback: number, min: number, ma
     throw new FaultError(`${field}: expected a number from ${min} to ${max}`);
   }
   return value;
+}
+
+/** Only what a WebSocket may be closed with. */
+function closeCode(value: unknown): number | null {
+  if (value === undefined) return null;
+  const allowed =
+    Number.isInteger(value) &&
+    ((value as number) === 1_000 || ((value as number) >= 3_000 && (value as number) <= 4_999));
+  if (!allowed) throw new FaultError('code: expected 1000, or a number from 3000 to 4999');
+  return value as number;
 }

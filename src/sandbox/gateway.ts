@@ -96,7 +96,7 @@ export class Gateway implements ConnectionHandlers {
     const token = plainToken(data['token']);
     connection.shardId = shardId;
     if (weather.isDeaf(shardId)) return;
-    if (shardId < 0 || shardCount < 1 || shardId >= shardCount) return connection.close(4010, 'Invalid shard.');
+    if (!isShard(shardId, shardCount)) return connection.close(4010, 'Invalid shard.');
     const verdict = rules.judge(shardId);
     const close = weather.takeIdentifyClose();
     if (close !== null) return connection.close(close);
@@ -251,6 +251,10 @@ function shardOf(data: Payload): [number, number] {
   const shard = data['shard'];
   if (!Array.isArray(shard)) return [0, 1];
   return [Number(shard[0]), Number(shard[1])];
+}
+
+function isShard(shardId: number, shardCount: number): boolean {
+  return Number.isInteger(shardId) && Number.isInteger(shardCount) && shardId >= 0 && shardId < shardCount;
 }
 
 function plainToken(token: unknown): string {

@@ -2,7 +2,7 @@ export interface Violation {
   at: number;
   shardId: number;
   bucket: number;
-  /** ms since the last IDENTIFY of the bucket that was accepted. */
+  /** ms since the last IDENTIFY of the bucket. */
   afterMs: number;
 }
 
@@ -55,13 +55,14 @@ export class IdentifyRules {
     const bucket = shardId % maxConcurrency;
     const afterMs = at - (this.#last.get(bucket) ?? Number.NEGATIVE_INFINITY);
     this.identifies++;
+    // A refused one counts as well: the interval begins anew.
+    this.#last.set(bucket, at);
     if (afterMs < identifyIntervalMs) {
       this.violations.push({ at, shardId, bucket, afterMs });
       return 'rate';
     }
     if (this.#remaining <= 0) return 'exhausted';
     this.#remaining--;
-    this.#last.set(bucket, at);
     this.accepted.push({ at, shardId, bucket });
     if (this.accepted.length > KEPT) this.accepted.shift();
     return 'accepted';

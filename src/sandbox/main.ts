@@ -10,7 +10,7 @@ interface MainOptions extends Partial<SandboxOptions> {
 async function main(): Promise<void> {
   // Whoever read our output may be gone.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-  const { lingerMs = 0, ...options } = JSON.parse(process.env['BOTCTL_SANDBOX_OPTIONS'] ?? '{}') as MainOptions;
+  const { lingerMs = 0, ...options } = readOptions();
   const stop = (): void => {
     void sandbox.close().finally(() => process.exit(0));
   };
@@ -29,6 +29,15 @@ async function main(): Promise<void> {
   } catch (error) {
     process.stderr.write(`the sandbox cannot listen on port ${options.port ?? 0}: ${(error as Error).message}\n`);
     process.exitCode = 1;
+  }
+}
+
+function readOptions(): MainOptions {
+  try {
+    return JSON.parse(process.env['BOTCTL_SANDBOX_OPTIONS'] ?? '{}') as MainOptions;
+  } catch (error) {
+    process.stderr.write(`BOTCTL_SANDBOX_OPTIONS is no JSON: ${(error as Error).message}\n`);
+    process.exit(1);
   }
 }
 

@@ -123,6 +123,8 @@ export class Sandbox {
     this.#rules.reset();
     this.#accounting.reset();
     this.#gateway.counts = emptyCounts();
+    this.#rest.counts = { requests: 0, rateLimited: 0, unauthorised: 0, unknownRoutes: 0 };
+    this.#traffic.changes = 0;
   }
 
   report(): SandboxReport {

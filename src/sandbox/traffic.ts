@@ -7,8 +7,6 @@ const TICK_MS = 10;
 const INTENT_MEMBERS = 1 << 1;
 const INTENT_GUILDS = 1 << 0;
 const INTENTS_MESSAGES = (1 << 9) | (1 << 15);
-/** A step that visits all guilds, whatever their number. */
-const STEP = 7_919;
 /** Each so many events that want an answer, one change that wants none. */
 const CHANGE_EVERY = 4;
 
@@ -19,7 +17,7 @@ export class Traffic {
   #due = 0;
   #last = 0;
   #step = 0;
-  #guild = 0;
+  #state = 1;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(
@@ -55,12 +53,21 @@ export class Traffic {
   #happen(): void {
     if (this.world.guilds === 0) return;
     this.#step++;
-    this.#guild = (this.#guild + STEP) % this.world.guilds;
-    const index = this.#guild;
+    const index = this.#random(this.world.guilds);
     const sessions = this.gateway.sessionsOf(index);
-    if (this.#step % 2 === 0) this.#interaction(index, sessions);
+    if (this.#random(2) === 0) this.#interaction(index, sessions);
     else this.#message(index, sessions);
-    if (this.#step % CHANGE_EVERY === 0) this.#change(index, sessions);
+    if (this.#random(CHANGE_EVERY) === 0) this.#change(index, sessions);
+  }
+
+  /** The same course in every run (xorshift): no pattern may tie the kind of an event to a shard. */
+  #random(below: number): number {
+    let x = this.#state;
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    this.#state = x;
+    return (x >>> 0) % below;
   }
 
   #interaction(index: number, sessions: Session[]): void {
@@ -83,7 +90,7 @@ export class Traffic {
   #change(index: number, sessions: Session[]): void {
     for (const session of sessions) {
       this.changes++;
-      if (this.#step % (2 * CHANGE_EVERY) === 0 && (session.intents & INTENT_MEMBERS) !== 0) {
+      if (this.#random(2) === 0 && (session.intents & INTENT_MEMBERS) !== 0) {
         const member = { ...this.world.member(index, 0), nick: `nick ${this.#step}` };
         session.dispatch('GUILD_MEMBER_UPDATE', { guild_id: this.world.guildId(index), ...member });
       } else if ((session.intents & INTENT_GUILDS) !== 0) {
