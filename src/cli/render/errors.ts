@@ -37,7 +37,7 @@ export function redactLookalikes(text: string): string {
 
 function describe(error: unknown): { message: string; hint: string | null } {
   if (!(error instanceof Error)) return { message: String(error), hint: null };
-  const hint = field(error, 'hint');
+  const hint = field(error, 'hint') ?? (isNotRunning(error) ? 'Start it with: botctl start' : null);
   return { message: error.message === '' ? error.name : error.message, hint: typeof hint === 'string' ? hint : null };
 }
 
@@ -45,7 +45,11 @@ function describe(error: unknown): { message: string; hint: string | null } {
 function exitCodeOf(error: unknown): number {
   const own = field(error, 'exitCode');
   if (typeof own === 'number') return own;
-  return field(error, 'failure') === 'not-running' ? EXIT.notRunning : EXIT.failed;
+  return isNotRunning(error) ? EXIT.notRunning : EXIT.failed;
+}
+
+function isNotRunning(error: unknown): boolean {
+  return field(error, 'failure') === 'not-running';
 }
 
 function field(error: unknown, name: string): unknown {
