@@ -184,7 +184,7 @@ describe('the command line', () => {
             return Promise.resolve();
           },
         },
-        log: { warn: () => undefined } as never,
+        log: { warn: () => undefined },
       });
       await server.listen();
     });
