@@ -40,6 +40,8 @@ type Request = { kind: 'eval'; script: string } | { kind: 'fetch'; prop: string 
  */
 export class Broadcaster {
   #pending = new Map<string, Pending[]>();
+  /** Scripts whose answer from a member is overdue, by member: it may still come. */
+  #overdue = new Map<number, Set<string>>();
   #nextId = 1;
 
   constructor(private readonly options: BroadcastOptions) {}
@@ -78,6 +80,7 @@ export class Broadcaster {
 
   /** The member's process is gone: whatever it was asked is answered with an error. */
   onMemberGone(id: number, reason: string): void {
+    this.#overdue.delete(id);
     for (const [key, list] of [...this.#pending]) {
       for (const entry of list.filter((pending) => pending.member === id)) {
         this.#remove(key, entry);
@@ -116,12 +119,12 @@ export class Broadcaster {
   async #ask(member: BroadcastMember, request: Request): Promise<unknown> {
     if (member.unavailable !== null) throw new ShardingError(`cluster ${member.id} ${member.unavailable}`);
     const timeoutMs = this.options.timeoutMs;
-    // A comment makes each script unique, so two equal calls under way cannot take each other's answer.
-    const script = request.kind === 'eval' ? `${request.script}\n//#${this.#nextId++}` : null;
-    const key = request.kind === 'eval' ? (script ?? '') : fetchKey(request.prop);
+    const script = request.kind === 'eval' ? this.#distinct(request.script, member.id) : null;
+    const key = script ?? fetchKey(request.kind === 'fetch' ? request.prop : '');
     return new Promise((resolve, reject) => {
       const cancel = this.options.clock.after(timeoutMs, () => {
         this.#remove(key, entry);
+        this.#overdue.set(member.id, (this.#overdue.get(member.id) ?? new Set()).add(key));
         entry.reject(new ShardingError(`cluster ${member.id} did not answer within ${timeoutMs / 1_000} s`));
       });
       const entry: Pending = {
@@ -141,10 +144,23 @@ export class Broadcaster {
     });
   }
 
+  /**
+   * discord.js matches an answer to its question by the text. A comment tells a script from an equal one that is under
+   * way or overdue; without need there is none, since an equal text is compiled only once.
+   */
+  #distinct(script: string, member: number): string {
+    const underWay = this.#pending.get(script)?.some((pending) => pending.member === member) ?? false;
+    const overdue = this.#overdue.get(member)?.has(script) ?? false;
+    return underWay || overdue ? `${script}\n//#${this.#nextId++}` : script;
+  }
+
   /** Equal fetches under way are answered in order; each gets one answer from each member. */
   #settle(member: number, key: string, message: Record<string, unknown>): boolean {
     const entry = this.#pending.get(key)?.find((pending) => pending.member === member);
-    if (entry === undefined) return true; // late: its caller has been told already
+    if (entry === undefined) {
+      this.#overdue.get(member)?.delete(key); // late: its caller has been told already
+      return true;
+    }
     this.#remove(key, entry);
     if (message['_error'] === undefined) entry.resolve(message['_result']);
     else entry.reject(new RemoteError(message['_error'] as PlainError));

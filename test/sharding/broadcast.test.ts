@@ -96,6 +96,22 @@ describe('Broadcaster', () => {
     expect(replies(0)).toHaveLength(1);
   });
 
+  test('the late answer of an equal call is not taken for the answer of the next one', async () => {
+    say(0, { _sEval: 'x', _sEvalShard: 2 });
+    await clock.advance(10_000);
+    expect(replies(0)[0]!['_error']).toMatchObject({ message: 'cluster 1 did not answer within 10 s.' });
+    say(0, { _sEval: 'x', _sEvalShard: 2 });
+    answer(1, 'late', 0);
+    await clock.advance(0);
+    expect(replies(0)).toHaveLength(1);
+    answer(1, 'in time', 1);
+    await clock.advance(0);
+    expect(replies(0)[1]).toMatchObject({ _sEval: 'x', _result: 'in time' });
+    // Nothing is overdue any more: the text is the bot's own again, which its engine has compiled already.
+    say(0, { _sEval: 'x', _sEvalShard: 2 });
+    expect(members[1]!.inbox.at(-1)).toEqual({ _eval: 'x' });
+  });
+
   test('clusters that are not up are all named at once', async () => {
     members[1]!.unavailable = 'is not up yet';
     members[2]!.unavailable = 'is down (backoff)';
