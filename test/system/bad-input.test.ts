@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:net';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { controlSocketPath, ensurePrivateDir, socketDir } from '../../src/control/socket-path';
 import { Sandbox } from '../../src/sandbox';
 import { Botctl, type BotctlOptions } from './support/botctl';
 
@@ -78,6 +79,27 @@ describe('bad input', () => {
       expect(code).toBe(1);
       expect(stderr).toContain(`port ${port}`);
       expect(stderr).toContain('http.port');
+      expect(botctl.processes()).toEqual([]);
+    } finally {
+      other.close();
+    }
+  });
+
+  it('a control socket that somebody else holds: exit 1, and it is left alone', async () => {
+    make();
+    ensurePrivateDir(socketDir(botctl.stateDir));
+    const path = controlSocketPath(botctl.stateDir);
+    let calls = 0;
+    const other = createServer((socket) => {
+      calls++;
+      socket.end();
+    }).listen(path);
+    await once(other, 'listening');
+    try {
+      const { code, stderr } = await botctl.start().ended;
+      expect(code).toBe(1);
+      expect(stderr).toContain(path);
+      expect(calls).toBeGreaterThan(0);
       expect(botctl.processes()).toEqual([]);
     } finally {
       other.close();

@@ -76,6 +76,7 @@ describe('a cluster that fails', () => {
     ['exit-at-boot', 'exit code 1'],
     ['throw-at-boot', 'exit code 1'],
     ['exit-at-ready', 'exit code 1'],
+    ['exit-at-random', 'exit code 1'],
   ])('%s: restarted until the policy calls it a crash loop', async (bad, exit) => {
     make({ BAD: bad, BAD_SHARD: '0' }).start();
     const status = await botctl.untilStatus(

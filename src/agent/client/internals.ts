@@ -98,9 +98,3 @@ export function sessionOf(client: Client, shardId: number): SessionInfo | null {
   const shard = client.ws.shards.get(shardId) as { sessionInfo?: SessionInfo | null } | undefined;
   return shard?.sessionInfo ?? null;
 }
-
-/** Requests of this client that wait or run. */
-export function isRestIdle(client: Client): boolean {
-  for (const handler of client.rest.handlers.values()) if (!handler.inactive) return false;
-  return true;
-}

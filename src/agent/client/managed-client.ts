@@ -13,7 +13,6 @@ import { openSnapshot, writeSnapshot } from '../snapshot';
 import {
   IDLE,
   isKnownShard,
-  isRestIdle,
   isSimpleStrategy,
   sessionOf,
   type ShardEvent,
@@ -22,6 +21,7 @@ import {
   type WsOptions,
   type WsShard,
 } from './internals';
+import { RestActivity } from './rest-activity';
 import { ShardControl } from './shard-control';
 import { ShardMonitor, type ShardChange } from './shard-monitor';
 
@@ -55,6 +55,7 @@ const POLL_MS = 5;
 /** One client of the bot under the agent's care: it connects by leave, reports its shards, and can be parked. */
 export class ManagedClient {
   readonly #monitor: ShardMonitor;
+  readonly #rest: RestActivity;
   readonly #controls = new Map<number, ShardControl>();
   readonly #held = new Map<number, number>();
   #strategy: SimpleStrategy | null = null;
@@ -65,6 +66,7 @@ export class ManagedClient {
 
   constructor(private readonly options: ManagedClientOptions) {
     this.#monitor = new ShardMonitor(options.boot.shardIds, options.onShard);
+    this.#rest = new RestActivity(options.client.rest);
   }
 
   get allReady(): boolean {
@@ -79,6 +81,7 @@ export class ManagedClient {
     ws.buildStrategy = (manager) => this.#adopt(manager, build(manager));
     ws.buildIdentifyThrottler = () => ({ waitForIdentify: (shardId, signal) => this.#permit(shardId, signal) });
     this.#setShards();
+    this.#rest.install();
     client.on('shardReady', (id) => {
       if (!this.#hydrating) this.#monitor.ready(id);
     });
@@ -314,7 +317,7 @@ export class ManagedClient {
   async #drain(drainMs: number): Promise<void> {
     let quietSince = Date.now();
     await this.#until(drainMs, () => {
-      if (!isRestIdle(this.options.client)) quietSince = Date.now();
+      if (!this.#rest.isIdle) quietSince = Date.now();
       return Date.now() - quietSince >= REST_QUIET_MS;
     });
   }

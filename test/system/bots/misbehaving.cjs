@@ -8,6 +8,7 @@ const bad =
 if (bad === 'exit-at-boot') process.exit(1);
 if (bad === 'loop-at-boot') for (;;);
 if (bad === 'throw-at-boot') throw new Error('thrown at boot');
+if (bad === 'exit-at-random') setTimeout(() => process.exit(1), Math.random() * 1500);
 if (bad === 'ignore-sigterm') process.on('SIGTERM', () => console.log('SIGTERM ignored'));
 
 const client = new Client({ intents: [GatewayIntentBits.Guilds] });

@@ -1,0 +1,42 @@
+import { Sandbox } from '../../src/sandbox';
+import { otherNode } from '../setup/other-node';
+import { until } from '../support/until';
+import { Botctl } from './support/botctl';
+import { settled } from './support/settled';
+
+const MACHINE = Number(process.versions.node.split('.', 1)[0]);
+const OTHERS = [22, 24].filter((major) => major !== MACHINE);
+
+/** The whole way on the other majors of Node that botctl supports: start, answer, stop, resume. */
+describe.each(OTHERS)('on Node %d', (major) => {
+  it.each(['plain.cjs', 'plain.mjs', 'plain.ts'])('%s starts, answers, stops and resumes', async (bot) => {
+    const node = otherNode(major);
+    const sandbox = new Sandbox({ guilds: 40, shards: 4, maxConcurrency: 16, identifyIntervalMs: 100 });
+    const { apiUrl } = await sandbox.listen();
+    const botctl = new Botctl({
+      bot,
+      api: apiUrl,
+      node,
+      config: { sharding: { shardsPerCluster: 2 }, identify: { interval: '100ms' } },
+    });
+    try {
+      const { ended } = botctl.start();
+      const status = await botctl.untilReady();
+      expect(status.clusters.flatMap(({ agent, notices }) => [agent, ...notices])).toEqual([true, true]);
+      sandbox.setRate(50);
+      await until(() => sandbox.report().answered >= 30);
+      expect((await botctl.cli('stop')).code).toBe(0);
+      expect((await ended).code).toBe(0);
+      botctl.start();
+      await botctl.untilReady();
+      sandbox.setRate(0);
+      await settled(sandbox);
+      expect(sandbox.report()).toMatchObject({ identifies: 4, resumes: 4, doubled: 0, violations: [] });
+      expect((await botctl.cli('stop')).code).toBe(0);
+      expect(botctl.processes()).toEqual([]);
+    } finally {
+      await botctl.dispose();
+      await sandbox.close();
+    }
+  });
+});
