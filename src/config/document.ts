@@ -16,6 +16,18 @@ export type Path = readonly (string | number)[];
 /** An alias may not blow a small file up to a large one. */
 const MAX_ALIASES = 100;
 
+/** An alias that leads nowhere, or too far. */
+export class AliasError extends Error {
+  override readonly name = 'AliasError';
+  constructor(
+    readonly path: Path,
+    message: string,
+    readonly hint: string,
+  ) {
+    super(message);
+  }
+}
+
 /** A YAML or JSON file that knows where each of its values stands. */
 export class ConfigDocument {
   constructor(
@@ -40,6 +52,12 @@ export class ConfigDocument {
     return this.#node(path) !== undefined;
   }
 
+  /** A scalar as it is written, or undefined. */
+  valueAt(path: Path): unknown {
+    const node = this.#node(path);
+    return isScalar(node) ? node.value : undefined;
+  }
+
   /** Plain values, each string passed through `replace` with its path. */
   toValue(replace: (text: string, path: Path) => unknown): unknown {
     const node = this.#node([]);
@@ -53,8 +71,12 @@ export class ConfigDocument {
     seen: { aliases: number },
   ): unknown {
     if (isAlias(node)) {
-      if (++seen.aliases > MAX_ALIASES) throw new RangeError(`more than ${MAX_ALIASES} aliases`);
-      return this.#plain(node.resolve(this.document), path, replace, seen);
+      const target = node.resolve(this.document);
+      if (target === undefined) throw new AliasError(path, `there is no anchor &${node.source}`, 'Define it above');
+      if (++seen.aliases > MAX_ALIASES) {
+        throw new AliasError(path, `more than ${MAX_ALIASES} aliases`, 'Write the values out, or use fewer of them');
+      }
+      return this.#plain(target, path, replace, seen);
     }
     if (isMap(node)) {
       return Object.fromEntries(

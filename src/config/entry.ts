@@ -17,23 +17,23 @@ export function detectEntry(dir: string): string | null {
   return null;
 }
 
-/** Why a file cannot be the entry, or null when it can. */
-export function entryProblem(file: string): { message: string; hint: string } | null {
+/** Why a file cannot be the entry, or null when it can. `shown` stands for it in the message. */
+export function entryProblem(file: string, shown = file): { message: string; hint: string } | null {
   let isFile: boolean;
   try {
     isFile = statSync(file).isFile();
   } catch {
-    return { message: `there is no file ${file}`, hint: 'Paths are relative to the config file' };
+    return { message: `there is no file ${shown}`, hint: 'Paths are relative to the config file' };
   }
-  if (!isFile) return { message: `${file} is a folder`, hint: 'Name the file that calls client.login()' };
+  if (!isFile) return { message: `${shown} is a folder`, hint: 'Name the file that calls client.login()' };
   try {
     accessSync(file, constants.R_OK);
   } catch {
-    return { message: `${file} may not be read by this user`, hint: 'Check its permissions' };
+    return { message: `${shown} may not be read by this user`, hint: 'Check its permissions' };
   }
   if (!RUNNABLE.test(file)) {
     return {
-      message: `${file} is neither JavaScript nor TypeScript`,
+      message: `${shown} is neither JavaScript nor TypeScript`,
       hint: 'Expected .js, .mjs, .cjs, .ts, .mts or .cts',
     };
   }

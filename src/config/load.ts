@@ -1,13 +1,13 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { z } from 'zod';
-import { parseDocument, type ConfigDocument, type Path } from './document';
+import { AliasError, parseDocument, type ConfigDocument, type Path } from './document';
 import { detectEntry, entryProblem } from './entry';
 import { findConfig, type FoundConfig } from './find';
 import { interpolate, InterpolationError, type Interpolated } from './interpolate';
 import { kindOf, nearestKey, schemaAt, shapeOf } from './nearest';
 import { ConfigError, type Problem } from './problem';
-import { schema, type Config } from './schema';
+import { MAX_SHARDS, schema, type Config } from './schema';
 import { secretsOf } from './secrets';
 
 export interface LoadOptions {
@@ -69,14 +69,15 @@ class Loading {
   }
 
   get #isSandbox(): boolean {
-    return this.options.sandbox === true;
+    return this.options.sandbox === true || this.document.valueAt(['sandbox', 'enabled']) === true;
   }
 
   #values(): unknown {
     try {
       return withoutEmptySections(this.document.toValue((text, path) => this.#replace(text, path)));
     } catch (error) {
-      this.#add([], (error as Error).message, null);
+      if (!(error instanceof AliasError)) throw error;
+      this.#add(error.path, error.message, error.hint);
       throw new ConfigError(this.#problems);
     }
   }
@@ -106,7 +107,10 @@ class Loading {
     const { bot, sharding, discord, stateDir, ...rest } = parsed;
     const { shards, ...shardingRest } = sharding;
     const cwd = resolve(dir, bot.cwd ?? '.');
-    if (!isFolder(cwd)) this.#add(['bot', 'cwd'], `there is no folder ${cwd}`, 'Paths are relative to the config file');
+    if (!isFolder(cwd)) {
+      const shown = this.#shown(['bot', 'cwd'], cwd);
+      this.#add(['bot', 'cwd'], `there is no folder ${shown}`, 'Paths are relative to the config file');
+    }
     const sandbox = this.#isSandbox || rest.sandbox.enabled;
     const config: Config = {
       ...rest,
@@ -125,6 +129,8 @@ class Loading {
       stateDir: resolve(dir, stateDir),
     };
     this.#checkOrder(config);
+    this.#checkEnvironment(config.bot.env);
+    if (isFile(config.stateDir)) this.#add(['stateDir'], 'is a file, not a folder', 'Name a folder of this user');
     return config;
   }
 
@@ -140,7 +146,7 @@ class Loading {
       return '';
     }
     const file = resolve(this.found.dir, chosen);
-    const problem = entryProblem(file);
+    const problem = entryProblem(file, this.#shown(path, file));
     if (problem !== null) this.#add(path, problem.message, problem.hint);
     return file;
   }
@@ -186,13 +192,18 @@ class Loading {
     list.forEach((item, index) => {
       const [first = 0, last = first] = typeof item === 'number' ? [item] : item.split('-').map(Number);
       const path: Path = ['sharding', 'shards', index];
-      if (last < first) this.#add(path, `the range ${item} runs backwards`, 'Write the smaller number first');
-      if (total !== 'auto' && Math.max(first, last) >= total) {
+      if (last < first) {
         this.#add(
           path,
-          `there is no shard ${Math.max(first, last)}: totalShards is ${total}`,
-          'Shards are counted from 0',
+          `the range ${this.#shown(path, String(item))} runs backwards`,
+          'Write the smaller number first',
         );
+      }
+      const limit = total === 'auto' ? MAX_SHARDS : total;
+      const largest = Math.max(first, last);
+      if (largest >= limit) {
+        const why = total === 'auto' ? `the largest possible is ${limit - 1}` : `totalShards is ${total}`;
+        this.#add(path, `there is no shard ${this.#shown(path, String(largest))}: ${why}`, 'Shards are counted from 0');
         return;
       }
       for (let id = first; id <= last; id++) shards.add(id);
@@ -206,6 +217,14 @@ class Loading {
     };
     check(restart.backoffMin, restart.backoffMax, ['sharding', 'restart', 'backoffMin'], 'sharding.restart.backoffMax');
     check(gateway.backoffMin, gateway.backoffMax, ['gateway', 'backoffMin'], 'gateway.backoffMax');
+  }
+
+  /** What the operating system would refuse. */
+  #checkEnvironment(env: Record<string, string>): void {
+    for (const [name, value] of Object.entries(env)) {
+      if (!/^[^=\0]+$/.test(name)) this.#add(['bot', 'env', name], 'is no name for a variable', 'Leave out "="');
+      if (value.includes('\0')) this.#add(['bot', 'env', name], 'has a NUL character in it', 'Remove it');
+    }
   }
 
   #addIssue(issue: z.core.$ZodIssue, raw: unknown): void {
@@ -225,6 +244,11 @@ class Loading {
     this.#add(path, `${issue.message}, got ${this.#show(value, path)}`, null);
   }
 
+  /** A value in a message, unless it came from the environment. */
+  #shown(path: Path, text: string): string {
+    return this.#tainted.has(path.join('.')) ? '(not shown: from the environment)' : text;
+  }
+
   #show(value: unknown, path: Path): string {
     if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
     if (value === '') return 'an empty text';
@@ -232,8 +256,8 @@ class Loading {
     if (typeof value === 'object') return 'a mapping';
     const key = path.join('.');
     if (this.#tainted.has(key)) return 'another value from the environment (not shown)';
-    if (SECRET_PATHS.some((pattern) => pattern.test(key))) return 'another value (not shown)';
-    const text = JSON.stringify(value);
+    if (SECRET_PATHS.some((pattern) => pattern.test(key)) || hasCredentials(value)) return 'another value (not shown)';
+    const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
     return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
   }
 
@@ -277,10 +301,15 @@ function valueAt(raw: unknown, path: Path): unknown {
   );
 }
 
+/** An address with user and password, whatever key it stands at. */
+function hasCredentials(value: unknown): boolean {
+  return typeof value === 'string' && /:\/\/[^/]*@/.test(value);
+}
+
 function isFolder(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch {
-    return false;
-  }
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }

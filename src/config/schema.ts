@@ -4,7 +4,7 @@ import { duration, flag, fraction, integer, oneOf, size, text, url } from './val
 /** Discord's own REST base URL. */
 export const DISCORD_API = 'https://discord.com/api';
 /** Largest number of shards that is taken for meant. */
-const MAX_SHARDS = 100_000;
+export const MAX_SHARDS = 100_000;
 
 const TOTAL_SHARDS = { error: `expected auto, or a whole number from 1 to ${MAX_SHARDS}` };
 const SHARD = { error: 'expected a shard number or a range such as 0-7' };

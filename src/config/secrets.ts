@@ -7,30 +7,41 @@ const HIDDEN = '[hidden]';
 
 /** Every value of the config that must not be printed, by value. */
 export function secretsOf(config: Config, fromFiles: readonly string[]): string[] {
-  const urls = [...(config.postgres.shards ?? []), ...(config.redis.url === undefined ? [] : [config.redis.url])];
+  const urls = [
+    config.discord.api,
+    ...(config.postgres.shards ?? []),
+    ...(config.redis.url === undefined ? [] : [config.redis.url]),
+  ];
   const env = Object.entries(config.bot.env).filter(([name]) => SECRET_NAME.test(name));
   const all = [config.bot.token, ...fromFiles, ...env.map(([, value]) => value), ...urls.flatMap(passwordsIn)];
   return [...new Set(all)].filter((secret) => secret.length >= MIN_LENGTH);
 }
 
-/** The password of a URL as it is written and as it is meant, and the URL itself. */
+/** The passwords of a URL as they are written and as they are meant, and the URL itself. */
 function passwordsIn(url: string): string[] {
-  const { password } = new URL(url);
-  if (password === '') return [];
-  return [password, safeDecode(password), url];
+  const { password, searchParams } = new URL(url);
+  const inQuery = [...searchParams].filter(([name]) => SECRET_NAME.test(name)).map(([, value]) => value);
+  const all = [password, safeDecode(password), ...inQuery, ...inQuery.map(encodeURIComponent)].filter(
+    (text) => text !== '',
+  );
+  return all.length === 0 ? [] : [...all, url];
 }
 
-/** For `config show`: what is secret is hidden, addresses stay readable. */
-export function redactConfig(config: Config): Config {
+/** For `config show`: what is secret is hidden, addresses stay readable. `secrets`: those of the loaded config. */
+export function redactConfig(config: Config, secrets: readonly string[] = []): Config {
+  const isSecret = (name: string, value: string): boolean => {
+    return SECRET_NAME.test(name) || secrets.some((secret) => value.includes(secret));
+  };
   return {
     ...config,
     bot: {
       ...config.bot,
       token: HIDDEN,
       env: Object.fromEntries(
-        Object.entries(config.bot.env).map(([name, value]) => [name, SECRET_NAME.test(name) ? HIDDEN : value]),
+        Object.entries(config.bot.env).map(([name, value]) => [name, isSecret(name, value) ? HIDDEN : value]),
       ),
     },
+    discord: { api: hidePassword(config.discord.api) },
     postgres: {
       ...config.postgres,
       ...(config.postgres.shards !== undefined && { shards: config.postgres.shards.map(hidePassword) }),
@@ -40,7 +51,11 @@ export function redactConfig(config: Config): Config {
 }
 
 export function hidePassword(url: string): string {
-  return url.replace(/(:\/\/[^/@]*?):[^/]*@/, `$1:${HIDDEN}@`);
+  return url
+    .replace(/(:\/\/[^/@]*?):[^/]*@/, `$1:${HIDDEN}@`)
+    .replace(/([?&])([^=&]+)=([^&#]*)/g, (all: string, sign: string, name: string) => {
+      return SECRET_NAME.test(name) ? `${sign}${name}=${HIDDEN}` : all;
+    });
 }
 
 function safeDecode(text: string): string {

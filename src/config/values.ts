@@ -43,7 +43,7 @@ export function duration(min: string, max: string) {
         context.addIssue({ code: 'custom', message: error });
         return z.NEVER;
       }
-      return parsed;
+      return Math.round(parsed);
     });
 }
 
@@ -61,7 +61,7 @@ export function size(min: string, max: string) {
         context.addIssue({ code: 'custom', message: error });
         return z.NEVER;
       }
-      return parsed;
+      return Math.round(parsed);
     });
 }
 

@@ -69,7 +69,48 @@ describe('a broken config', () => {
     for (const [from, to] of ['bc', 'cd', 'de', 'ef', 'fg']) {
       bomb.push(`${to}: &${to} [${Array(9).fill(`*${from}`).join()}]`);
     }
-    expect(await problemsOf(load(bomb.join('\n')))).toEqual(['botctl.yaml:1:1: more than 100 aliases']);
+    expect(await problemsOf(load(bomb.join('\n')))).toEqual([
+      'botctl.yaml:4:8: d[0][0]: more than 100 aliases. Write the values out, or use fewer of them',
+    ]);
+  });
+
+  it('with an alias of nothing is refused where it stands', async () => {
+    expect(await problemsOf(load('bot: { entry: ./bot.js, token: abcdefgh }\nhttp: *nope\n'))).toEqual([
+      'botctl.yaml:2:1: http: there is no anchor &nope. Define it above',
+    ]);
+  });
+
+  it('does not show what came from the environment, also when it is a path or a number', async () => {
+    const yaml =
+      'bot: { entry: "${SECRET}", cwd: "${SECRET}", token: abcdefgh }\nsharding: { shards: ["${NUMBER}"] }\n';
+    const problems = await problemsOf(load(yaml, { env: { SECRET: 'secret-path', NUMBER: '987654321' } }));
+    expect(problems).toHaveLength(3);
+    expect(problems.join()).toContain('(not shown: from the environment)');
+    expect(problems.join()).not.toMatch(/secret-path|987654321/);
+  });
+
+  it('with a password in discord.api does not show it', async () => {
+    const problems = await problemsOf(
+      load('bot: { entry: ./bot.js, token: abcdefgh }\ndiscord: { api: "ftp://u:hidden-one@h" }\n'),
+    );
+    expect(problems.join()).toContain('discord.api: expected a URL');
+    expect(problems.join()).not.toContain('hidden-one');
+  });
+
+  it('with a range beyond all bounds is refused at once', async () => {
+    const BOT = 'bot: { entry: ./bot.js, token: abcdefgh }\n';
+    expect(await problemsOf(load(`${BOT}sharding: { shards: ["0-99999999999"] }\n`))).toEqual([
+      'botctl.yaml:2:22: sharding.shards[0]: there is no shard 99999999999: the largest possible is 99999. Shards are counted from 0',
+    ]);
+  });
+
+  it('with environment variables that cannot be, or a file for a state folder, is refused', async () => {
+    const yaml = 'bot: { entry: ./bot.js, token: abcdefgh, env: { "A=B": x, C: "a\\0b" } }\nstateDir: ./bot.js\n';
+    expect(await problemsOf(load(yaml))).toEqual([
+      'botctl.yaml:1:49: bot.env.A=B: is no name for a variable. Leave out "="',
+      'botctl.yaml:1:59: bot.env.C: has a NUL character in it. Remove it',
+      'botctl.yaml:2:1: stateDir: is a file, not a folder. Name a folder of this user',
+    ]);
   });
 });
 
@@ -127,7 +168,7 @@ describe('a config', () => {
   });
 
   it('keeps text that looks like a number where text is expected', async () => {
-    const { config } = await load(`${BOT.replace('}', ', name: "${NUMBER}" }')}`, { env: { NUMBER: '42' } });
+    const { config } = await load(BOT.replace('}', ', name: "${NUMBER}" }'), { env: { NUMBER: '42' } });
     expect(config.bot.name).toBe('42');
   });
 
@@ -145,6 +186,8 @@ describe('a config', () => {
     expect((await load('{}\n'.replace('{}', 'stateDir: x'), { sandbox: true })).config.bot.token).toBe('sandbox-token');
     expect((await load('bot: { token: "${NOT_SET}" }\n', { sandbox: true })).config.bot.token).toBe('sandbox-token');
     expect((await load('sandbox: { enabled: true }\n')).config.bot.token).toBe('sandbox-token');
+    const both = 'bot: { token: "${DISCORD_TOKEN}" }\nsandbox: { enabled: true }\n';
+    expect((await load(both)).config.bot.token).toBe('sandbox-token');
   });
 
   it('lets BOTCTL_DISCORD_API override the API, without its last slash', async () => {
@@ -183,5 +226,19 @@ describe('a config', () => {
     for (const secret of ['token-value', 'key-value', 'p%40ssword', 'redis-pass']) expect(shown).not.toContain(secret);
     expect(redactConfig(config).postgres.shards).toEqual(['postgres://bot:[hidden]@db.example:5432/one']);
     expect(redactConfig(config).bot.env).toEqual({ API_KEY: '[hidden]', PORT: '80' });
+  });
+
+  it('hides secrets in queries, in discord.api, and what came from a file under any name', async () => {
+    writeFileSync(join(dir, 'some.secret'), 'from-a-secret-file');
+    const yaml = [
+      'bot: { entry: ./bot.js, token: token-value, env: { HARMLESS: "${SOME}" } }',
+      'discord: { api: "https://u:proxy-pass@proxy.example/api" }',
+      'postgres: { shards: ["postgres://db.example/one?user=bot&password=query-pass"] }',
+    ].join('\n');
+    const { config, secrets } = await load(yaml, { env: { SOME_FILE: './some.secret' } });
+    expect(secrets).toEqual(expect.arrayContaining(['from-a-secret-file', 'proxy-pass', 'query-pass']));
+    const shown = JSON.stringify(redactConfig(config, secrets));
+    expect(shown).not.toMatch(/from-a-secret-file|proxy-pass|query-pass/);
+    expect(shown).toContain('postgres://db.example/one?user=bot&password=[hidden]');
   });
 });

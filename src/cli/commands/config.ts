@@ -16,8 +16,8 @@ export async function check(options: ConfigOptions, context: CliContext): Promis
 }
 
 export async function show(options: ConfigOptions, context: CliContext): Promise<number> {
-  const { config, file } = await load(options, context);
-  const shown = redactConfig(config);
+  const { config, file, secrets } = await load(options, context);
+  const shown = redactConfig(config, secrets);
   const text =
     options.json === true
       ? JSON.stringify(shown, null, 2)
