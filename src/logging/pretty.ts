@@ -2,16 +2,20 @@ import { prettyFactory } from 'pino-pretty';
 
 /** One serialised log line to what a human reads: time, level, cluster, message, and the rest as key=value. */
 export function prettyLines(color: boolean): (line: string) => string {
-  const format = prettyFactory({
-    colorize: color,
-    translateTime: 'SYS:HH:MM:ss.l',
-    ignore: 'pid,hostname,cluster,stream',
-    messageFormat: (record, messageKey) => `${originOf(record)}${stripControl(textOf(record[messageKey]))}`,
-    singleLine: true,
-  });
+  const make = (hideObject: boolean): ((line: string) => string) =>
+    prettyFactory({
+      colorize: color,
+      translateTime: 'SYS:HH:MM:ss.l',
+      ignore: 'pid,hostname,cluster,stream',
+      messageFormat: (record, messageKey) => `${originOf(record)}${stripControl(textOf(record[messageKey]))}`,
+      singleLine: true,
+      hideObject,
+    });
+  const [withFields, textOnly] = [make(false), make(true)];
   return (line) => {
     try {
-      return format(line);
+      // The text of an event says all that its fields say to programs.
+      return line.includes('"event":"') ? `${textOnly(line).trimEnd()}\n` : withFields(line);
     } catch {
       // A line that pino-pretty cannot read is still worth seeing.
       return line.endsWith('\n') ? line : `${line}\n`;

@@ -80,16 +80,19 @@ export function logEvent(logger: Logger, event: MasterEvent): void {
   }
 }
 
-function about<T extends MasterEvent>(event: T): Omit<T, 'message'> & { event: string } {
-  const { ...fields } = event as T & { message?: string };
-  delete fields.message;
-  return { ...fields, event: event.type };
+/** The event as fields, its type under `event`; its text is the line's own. */
+function about(event: MasterEvent): object {
+  const { type, ...fields } = event;
+  return { event: type, ...fields, message: undefined };
 }
 
 function logPhase(logger: Logger, event: Extract<MasterEvent, { type: 'shard.phase' }>): void {
   const { shard, phase, closeCode } = event;
   if (phase === 'ready') {
-    const how = event.replayed === undefined ? 'ready' : `resumed, ${event.replayed} events replayed`;
+    const how =
+      event.replayed === undefined
+        ? 'ready'
+        : `resumed, ${event.replayed} ${event.replayed === 1 ? 'event' : 'events'} replayed`;
     logger.info(about(event), `shard ${shard} ${how}`);
   } else if (phase === 'disconnected' || phase === 'dead') {
     logger.warn(about(event), `shard ${shard} ${phase}${closeCode === undefined ? '' : ` (close code ${closeCode})`}`);
