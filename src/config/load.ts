@@ -256,7 +256,7 @@ class Loading {
     if (typeof value === 'object') return 'a mapping';
     const key = path.join('.');
     if (this.#tainted.has(key)) return 'another value from the environment (not shown)';
-    if (SECRET_PATHS.some((pattern) => pattern.test(key)) || hasCredentials(value)) return 'another value (not shown)';
+    if (SECRET_PATHS.some((pattern) => pattern.test(key)) || mayHoldPassword(value)) return 'another value (not shown)';
     const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
     return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
   }
@@ -301,9 +301,9 @@ function valueAt(raw: unknown, path: Path): unknown {
   );
 }
 
-/** An address with user and password, whatever key it stands at. */
-function hasCredentials(value: unknown): boolean {
-  return typeof value === 'string' && /:\/\/[^/]*@/.test(value);
+/** An address that may hold a password, whatever key it stands at; a broken one has it in odd places. */
+function mayHoldPassword(value: unknown): boolean {
+  return typeof value === 'string' && (value.includes('@') || /\?.*=/.test(value));
 }
 
 function isFolder(path: string): boolean {

@@ -112,6 +112,16 @@ describe('a broken config', () => {
       'botctl.yaml:2:1: stateDir: is a file, not a folder. Name a folder of this user',
     ]);
   });
+
+  it('with an address that is none shows neither its password nor its query', async () => {
+    for (const api of ['u:hidden-one@h', 'ftp://h?password=hidden-one', 'ftp://u:hid/hidden-one@h']) {
+      const problems = await problemsOf(
+        load(`bot: { entry: ./bot.js, token: abcdefgh }\ndiscord: { api: "${api}" }\n`),
+      );
+      expect(problems.join()).toContain('got another value (not shown)');
+      expect(problems.join()).not.toContain('hidden-one');
+    }
+  });
 });
 
 describe('a config', () => {
