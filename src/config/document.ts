@@ -52,9 +52,10 @@ export class ConfigDocument {
     return this.#node(path) !== undefined;
   }
 
-  /** A scalar as it is written, or undefined. */
+  /** A scalar as it is written, or undefined; the other values may be broken. */
   valueAt(path: Path): unknown {
-    const node = this.#node(path);
+    const found = this.#node(path);
+    const node = isAlias(found) ? found.resolve(this.document) : found;
     return isScalar(node) ? node.value : undefined;
   }
 

@@ -51,10 +51,6 @@ async function readKey(
   const { interpolate } = await import('./interpolate.js');
   const document = parseDocument(file, text, root);
   if (Array.isArray(document)) throw new ConfigError(document);
-  let found: string | null = null;
-  document.toValue((value, path) => {
-    if (path.join('.') === key) found = interpolate(value, env, dir).text;
-    return value;
-  });
-  return found;
+  const value = document.valueAt(key.split('.'));
+  return typeof value === 'string' ? interpolate(value, env, dir).text : null;
 }

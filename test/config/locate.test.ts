@@ -43,4 +43,10 @@ describe('locateState', () => {
       `${dir}: no botctl.yaml here, nor in a folder above. Make one with \`botctl init\`, or name it with --config FILE`,
     );
   });
+
+  it('is content with an alias of nothing elsewhere', async () => {
+    const located = await locate('http: *nope\nstateDir: "a b"\nbot: { name: mine }\n');
+    expect(located.stateDir).toBe(join(dir, 'a b'));
+    expect(await located.readName()).toBe('mine');
+  });
 });
