@@ -62,6 +62,7 @@ class Loading {
     const raw = this.#values();
     const parsed = schema.safeParse(raw);
     if (!parsed.success) for (const issue of parsed.error.issues) this.#addIssue(issue, raw);
+    this.#checkLost(raw);
     const config = parsed.success ? this.#finish(parsed.data) : null;
     if (config === null || this.#problems.length > 0) throw new ConfigError(this.#problems);
     const { file, dir } = this.found;
@@ -225,6 +226,13 @@ class Loading {
       if (!/^[^=\0]+$/.test(name)) this.#add(['bot', 'env', name], 'is no name for a variable', 'Leave out "="');
       if (value.includes('\0')) this.#add(['bot', 'env', name], 'has a NUL character in it', 'Remove it');
     }
+  }
+
+  /** Plain objects, ours and the bot's, drop this name in silence. */
+  #checkLost(raw: unknown): void {
+    const env = valueAt(raw, ['bot', 'env']);
+    if (typeof env !== 'object' || env === null || !Object.hasOwn(env, '__proto__')) return;
+    this.#add(['bot', 'env', '__proto__'], 'cannot be given to the bot', 'Use another name');
   }
 
   #addIssue(issue: z.core.$ZodIssue, raw: unknown): void {

@@ -122,6 +122,12 @@ describe('a broken config', () => {
       expect(problems.join()).not.toContain('hidden-one');
     }
   });
+
+  it('with a variable that JavaScript would lose is refused', async () => {
+    expect(await problemsOf(load('bot: { entry: ./bot.js, token: abcdefgh, env: { __proto__: x, A: b } }\n'))).toEqual([
+      'botctl.yaml:1:49: bot.env.__proto__: cannot be given to the bot. Use another name',
+    ]);
+  });
 });
 
 describe('a config', () => {
