@@ -70,7 +70,15 @@ class Loading {
   }
 
   get #isSandbox(): boolean {
-    return this.options.sandbox === true || this.document.valueAt(['sandbox', 'enabled']) === true;
+    if (this.options.sandbox === true) return true;
+    const enabled = this.document.valueAt(['sandbox', 'enabled']);
+    if (typeof enabled !== 'string') return enabled === true;
+    try {
+      const { text, whole } = interpolate(enabled, this.options.env, this.found.dir);
+      return whole && text === 'true';
+    } catch {
+      return false; // reported where the value itself is read
+    }
   }
 
   #values(): unknown {

@@ -257,4 +257,10 @@ describe('a config', () => {
     expect(shown).not.toMatch(/from-a-secret-file|proxy-pass|query-pass/);
     expect(shown).toContain('postgres://db.example/one?user=bot&password=[hidden]');
   });
+
+  it('needs no token when a variable switches the sandbox on', async () => {
+    const yaml = 'bot: { token: "${DISCORD_TOKEN}" }\nsandbox: { enabled: "${ON}" }\n';
+    expect((await load(yaml, { env: { ON: 'true' } })).config.bot.token).toBe('sandbox-token');
+    expect((await problemsOf(load(yaml, { env: { ON: 'false' } }))).join()).toContain('DISCORD_TOKEN is not set');
+  });
 });
