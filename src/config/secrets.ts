@@ -54,7 +54,7 @@ export function hidePassword(url: string): string {
   return url
     .replace(/(:\/\/[^/@]*?):[^/]*@/, `$1:${HIDDEN}@`)
     .replace(/([?&])([^=&]+)=([^&#]*)/g, (all: string, sign: string, name: string) => {
-      return SECRET_NAME.test(name) ? `${sign}${name}=${HIDDEN}` : all;
+      return SECRET_NAME.test(safeDecode(name)) ? `${sign}${name}=${HIDDEN}` : all;
     });
 }
 

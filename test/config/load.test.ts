@@ -263,4 +263,10 @@ describe('a config', () => {
     expect((await load(yaml, { env: { ON: 'true' } })).config.bot.token).toBe('sandbox-token');
     expect((await problemsOf(load(yaml, { env: { ON: 'false' } }))).join()).toContain('DISCORD_TOKEN is not set');
   });
+
+  it('hides a secret in a query also when its name is written in another way', async () => {
+    const { config, secrets } = await load(`${BOT}redis: { url: "redis://cache.example/?p%61ssword=query-pass" }\n`);
+    expect(secrets).toContain('query-pass');
+    expect(JSON.stringify(redactConfig(config, secrets))).not.toContain('query-pass');
+  });
 });
