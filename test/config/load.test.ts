@@ -128,6 +128,14 @@ describe('a broken config', () => {
       'botctl.yaml:1:49: bot.env.__proto__: cannot be given to the bot. Use another name',
     ]);
   });
+
+  it('with a number that is none names it', async () => {
+    const BOT = 'bot: { entry: ./bot.js, token: abcdefgh }\n';
+    expect(await problemsOf(load(`${BOT}http: { port: .inf }\nsharding: { hangTimeout: .nan }\n`))).toEqual([
+      'botctl.yaml:2:9: http.port: expected a whole number from 0 to 65535, got Infinity',
+      'botctl.yaml:3:13: sharding.hangTimeout: expected a duration from 1s to 1h, such as 500ms, 30s or 5m, got NaN',
+    ]);
+  });
 });
 
 describe('a config', () => {
@@ -268,5 +276,12 @@ describe('a config', () => {
     const { config, secrets } = await load(`${BOT}redis: { url: "redis://cache.example/?p%61ssword=query-pass" }\n`);
     expect(secrets).toContain('query-pass');
     expect(JSON.stringify(redactConfig(config, secrets))).not.toContain('query-pass');
+  });
+
+  it('has whole milliseconds and bytes', async () => {
+    const yaml = `${BOT}sharding: { hangTimeout: 1500.5, stopTimeout: 1.0005s }\nlogging: { maxBytes: 1048576.7 }\n`;
+    const { config } = await load(yaml);
+    expect(config.sharding).toMatchObject({ hangTimeout: 1_501, stopTimeout: 1_001 });
+    expect(config.logging.maxBytes).toBe(1_048_577);
   });
 });
