@@ -71,7 +71,11 @@ const restart = z
         .prefault(0.2)
         .describe('Random share of each delay, so that clusters do not start in step.'),
       maxRestarts: integer(0, 1_000).prefault(5).describe('More deaths than this within `window` are a crash loop.'),
-      window: duration('1s', '24h').prefault('5m').describe('See maxRestarts.'),
+      window: duration('1s', '24h')
+        .prefault('5m')
+        .describe(
+          'Time over which deaths are counted. 5m: the delays between six deaths (31 s in all by default) and slow starts still fit in.',
+        ),
       crashLoopRetry: duration('1s', '24h')
         .prefault('5m')
         .describe('How often a cluster in a crash loop is tried again.'),
