@@ -192,6 +192,8 @@ class Loading {
         'BOTCTL_DISCORD_API is not an http(s) URL',
         'Set it to an address such as https://discord.com/api',
       );
+    } else if (/:\/\/[^/]*@/.test(chosen)) {
+      this.#add(['discord', 'api'], 'has user and password in it', 'Leave them out; Discord takes the bot token alone');
     }
     return chosen.replace(/\/+$/, '');
   }

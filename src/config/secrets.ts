@@ -7,11 +7,7 @@ const HIDDEN = '[hidden]';
 
 /** Every value of the config that must not be printed, by value. */
 export function secretsOf(config: Config, fromFiles: readonly string[]): string[] {
-  const urls = [
-    config.discord.api,
-    ...(config.postgres.shards ?? []),
-    ...(config.redis.url === undefined ? [] : [config.redis.url]),
-  ];
+  const urls = [...(config.postgres.shards ?? []), ...(config.redis.url === undefined ? [] : [config.redis.url])];
   const env = Object.entries(config.bot.env).filter(([name]) => SECRET_NAME.test(name));
   const all = [config.bot.token, ...fromFiles, ...env.map(([, value]) => value), ...urls.flatMap(passwordsIn)];
   return [...new Set(all)].filter((secret) => secret.length >= MIN_LENGTH);
@@ -41,7 +37,6 @@ export function redactConfig(config: Config, secrets: readonly string[] = []): C
         Object.entries(config.bot.env).map(([name, value]) => [name, isSecret(name, value) ? HIDDEN : value]),
       ),
     },
-    discord: { api: hidePassword(config.discord.api) },
     postgres: {
       ...config.postgres,
       ...(config.postgres.shards !== undefined && { shards: config.postgres.shards.map(hidePassword) }),

@@ -11,7 +11,11 @@ function report(error: unknown, verbose = false, secrets: string[] = []): { code
 
 test.each([
   [new CliError('no such file', 2, 'give another one'), 2, '! error: no such file\n  give another one\n'],
-  [new ControlUnreachable('not-running', 'no supervisor is running'), 3, '! error: no supervisor is running\n  Start it with: botctl start\n'],
+  [
+    new ControlUnreachable('not-running', 'no supervisor is running'),
+    3,
+    '! error: no supervisor is running\n  Start it with: botctl start\n',
+  ],
   [new ControlUnreachable('deaf', 'no answer'), 1, '! error: no answer\n'],
   [new ControlError(404, 'no cluster 9', 'there are 0 to 3'), 1, '! error: no cluster 9\n  there are 0 to 3\n'],
   [Object.assign(new Error('from another room'), { exitCode: 2 }), 2, '! error: from another room\n'],

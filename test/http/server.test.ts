@@ -1,0 +1,146 @@
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import { HttpListenError, HttpServer } from '../../src/http';
+import { aStatus } from '../control/status.fixture';
+
+interface Answer {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: string;
+}
+
+describe('HttpServer', () => {
+  let server: HttpServer;
+  let url: string;
+  let warnings: string[];
+  let ready: boolean;
+  let fails: boolean;
+
+  beforeEach(async () => {
+    warnings = [];
+    ready = true;
+    fails = false;
+    server = make(0);
+    url = await server.listen();
+  });
+  afterEach(() => server.close());
+
+  function make(port: number, host = '127.0.0.1'): HttpServer {
+    return new HttpServer({
+      host,
+      port,
+      status: () => {
+        if (fails) throw new Error('broken inside');
+        return aStatus(2, 2, ready ? {} : { verdict: 'degraded', problems: ['Cluster 1 is starting.'] });
+      },
+      ready: () => ready,
+      log: { warn: (_fields, message) => warnings.push(message) },
+    });
+  }
+
+  function get(path: string, options: { method?: string; host?: string } = {}): Promise<Answer> {
+    const { method = 'GET', host } = options;
+    return new Promise((resolve, reject) => {
+      const asked = request(
+        new URL(path, url),
+        { method, ...(host !== undefined && { headers: { host } }) },
+        (response) => {
+          let body = '';
+          response.on('data', (chunk: Buffer) => (body += chunk.toString()));
+          response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
+        },
+      );
+      asked.on('error', reject).end();
+    });
+  }
+
+  it('serves the status as JSON, uncached', async () => {
+    const { status, headers, body } = await get('/status.json');
+    expect(status).toBe(200);
+    expect(headers).toMatchObject({ 'content-type': 'application/json', 'cache-control': 'no-store' });
+    expect(JSON.parse(body)).toEqual(JSON.parse(JSON.stringify(aStatus(2, 2))));
+  });
+
+  it('serves a page that runs only its own script, with a nonce of its own each time', async () => {
+    const [first, second] = [await get('/'), await get('/')];
+    const nonceOf = ({ headers }: Answer): string =>
+      /'nonce-([^']+)'/.exec(String(headers['content-security-policy']))?.[1] ?? '';
+    expect(first.headers['content-type']).toBe('text/html; charset=utf-8');
+    expect(nonceOf(first)).not.toBe('');
+    expect(nonceOf(first)).not.toBe(nonceOf(second));
+    const scripts = first.body.match(/<script[^>]*>/g) ?? [];
+    expect(scripts.length).toBeGreaterThan(0);
+    for (const script of scripts) expect(script).toContain(`nonce="${nonceOf(first)}"`);
+    // Nothing comes from elsewhere.
+    expect(first.body).not.toMatch(/(src|href)="https?:/);
+  });
+
+  it('says whether it lives, and whether the bot is ready and why not', async () => {
+    expect(await get('/healthz')).toMatchObject({ status: 200, body: 'ok\n' });
+    expect((await get('/readyz')).status).toBe(200);
+    ready = false;
+    const { status, body } = await get('/readyz');
+    expect(status).toBe(503);
+    expect(JSON.parse(body)).toMatchObject({ ready: false, reasons: ['Cluster 1 is starting.'] });
+    expect((await get('/healthz')).status).toBe(200);
+  });
+
+  it('answers HEAD without a body, other methods with 405, other paths with 404', async () => {
+    expect(await get('/status.json', { method: 'HEAD' })).toMatchObject({ status: 200, body: '' });
+    const post = await get('/', { method: 'POST' });
+    expect(post).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD' } });
+    expect((await get('/status')).status).toBe(404);
+    expect((await get('/?query=1')).status).toBe(200);
+  });
+
+  it('is not served under a foreign name, so that no web page elsewhere can read it', async () => {
+    const { port } = new URL(url);
+    expect((await get('/status.json', { host: `evil.example:${port}` })).status).toBe(403);
+    expect((await get('/status.json', { host: '127.0.0.1.evil.example' })).status).toBe(403);
+    for (const host of [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`]) {
+      expect((await get('/status.json', { host })).status).toBe(200);
+    }
+  });
+
+  it('answers 500 when the supervisor cannot tell, and goes on', async () => {
+    fails = true;
+    const { status, body } = await get('/status.json');
+    expect(status).toBe(500);
+    expect(body).not.toContain('broken inside');
+    expect(warnings).toHaveLength(1);
+    fails = false;
+    expect((await get('/status.json')).status).toBe(200);
+  });
+
+  it('answers nonsense with 400', async () => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    socket.write('NONSENSE\r\n\r\n');
+    const [chunk] = (await once(socket, 'data')) as [Buffer];
+    expect(chunk.toString()).toMatch(/^HTTP\/1\.1 400 /);
+    socket.destroy();
+  });
+
+  it('closes although connections are open and a client is slow', async () => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    await once(socket, 'connect');
+    socket.write('GET / HTTP/1.1\r\n');
+    socket.on('error', () => undefined);
+    const closed = new Promise<void>((resolve) => void socket.once('close', () => resolve()));
+    await server.close();
+    await closed;
+    await server.close();
+  });
+
+  it.each([
+    ['a port that is taken', () => make(Number(new URL(url).port)), /port \d+ on 127\.0\.0\.1 is taken/, 'http.port'],
+    ['an address of another machine', () => make(0, '203.0.113.1'), /203\.0\.113\.1 is not an address/, 'http.host'],
+  ])('says which key is wrong: %s', async (_, other, message, key) => {
+    const error: unknown = await other()
+      .listen()
+      .catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(HttpListenError);
+    expect((error as HttpListenError).message).toMatch(message);
+    expect((error as HttpListenError).hint).toContain(key);
+  });
+});
