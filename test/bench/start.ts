@@ -15,6 +15,8 @@ import { Peer, PEERS, type PeerName, type PeerOptions } from './peer';
 
 const SHARDS = 16;
 const INTERVAL_S = 5;
+/** V8 gives memory back some time after the last burst of work; the peers start their processes over a longer time, ms. */
+const SETTLE_MS = 60_000;
 const ROOT = resolve(__dirname, '../..');
 
 type Cell = string | number;
@@ -74,7 +76,7 @@ async function memory(): Promise<void> {
       const options = { shards: SHARDS, shardsPerCluster };
       const used = await withPeer(name, { guilds: 1_000, maxConcurrency: 16 }, options, async (peer) => {
         await peer.untilReady();
-        await delay(15_000); // until the heaps have settled; the same for all
+        await delay(SETTLE_MS);
         return peer.memory();
       });
       rows.push([
