@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:net';
 import { once } from 'node:events';
-import { chmodSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import { controlSocketPath, ensurePrivateDir, socketDir } from '../../src/control/socket-path';
 import { Sandbox } from '../../src/sandbox';
@@ -106,13 +107,22 @@ describe('bad input', () => {
     }
   });
 
-  it('a state folder that cannot be written: exit 1 with its path', async () => {
+  it('a file for a state folder: exit 2 with file, line and key', async () => {
     make();
-    const file = botctl.stateDir;
-    writeFileSync(file, 'a file, not a folder');
+    writeFileSync(botctl.stateDir, 'a file, not a folder');
+    const { code, stderr } = await botctl.start().ended;
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/botctl\.yaml:\d+:1: stateDir: is a file, not a folder/);
+  });
+
+  it('a state folder that cannot be made: exit 1 with its path and the key', async () => {
+    make();
+    writeFileSync(botctl.stateDir, 'a file, not a folder');
+    const below = join(botctl.stateDir, 'below');
+    writeFileSync(botctl.configFile, readFileSync(botctl.configFile, 'utf8').replace(botctl.stateDir, below));
     const { code, stderr } = await botctl.start().ended;
     expect(code).toBe(1);
-    expect(stderr).toContain(file);
+    expect(stderr).toContain(below);
     expect(stderr).toContain('stateDir');
   });
 
