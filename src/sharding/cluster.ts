@@ -516,6 +516,7 @@ export class Cluster implements BroadcastMember {
         ...(change?.replayed !== undefined && { replayed: change.replayed }),
       });
       this.#armWatchdog(run);
+      if (report.phase === 'guilds') run.desk.onReady(report.id);
     }
     if (report.phase === 'dead' && closeCode !== undefined) this.#onDeadShard(closeCode);
     if (this.#table.allReady) this.#noteReady(run);

@@ -74,6 +74,7 @@ function isGatewayBot(value: unknown): value is GatewayBot {
     typeof shards === 'number' &&
     shards >= 1 &&
     typeof limit === 'object' &&
+    (limit as object | null) !== null &&
     [limit.total, limit.remaining, limit.reset_after, limit.max_concurrency].every((n) => typeof n === 'number') &&
     limit.max_concurrency >= 1
   );

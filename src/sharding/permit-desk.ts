@@ -47,6 +47,11 @@ export class PermitDesk {
     }
   }
 
+  /** READY has come for a shard. */
+  onReady(shardId: number): void {
+    this.queue.answered(shardId, this.incarnation);
+  }
+
   /** The agent lost its connection to us: what it waits for it will ask again; what it holds it may still use. */
   onLinkLost(): void {
     for (const wait of this.#waits.values()) wait.abort();

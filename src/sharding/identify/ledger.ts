@@ -35,6 +35,8 @@ export class FileIdentifyLedger implements IdentifyLedger {
   #spent = new Map<number, Spent>();
   #nextId = 1;
   #lines = 0;
+  /** The file ends in the middle of a line: the next one must not be glued to it. */
+  #torn = false;
   #fd: number | null = null;
 
   constructor(
@@ -89,6 +91,7 @@ export class FileIdentifyLedger implements IdentifyLedger {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') this.onDiskError(error as Error);
       return;
     }
+    this.#torn = text !== '' && !text.endsWith('\n');
     const now = this.clock.now();
     for (const line of text.split('\n')) {
       const entry = parseLine(line);
@@ -109,10 +112,11 @@ export class FileIdentifyLedger implements IdentifyLedger {
     try {
       this.close();
       const text = [...this.#spent.values()].map((entry) => JSON.stringify(entry) + '\n').join('');
-      writeFileSync(`${this.file}.new`, text, { mode: 0o600 });
+      writeFileSync(`${this.file}.new`, text, { mode: 0o600, flush: true });
       renameSync(`${this.file}.new`, this.file);
       this.#fd = openSync(this.file, 'a', 0o600);
       this.#lines = this.#spent.size;
+      this.#torn = false;
     } catch (error) {
       this.onDiskError(error as Error);
     }
@@ -122,7 +126,8 @@ export class FileIdentifyLedger implements IdentifyLedger {
     if (++this.#lines > this.#spent.size + COMPACT_EVERY) return this.#compact();
     try {
       this.#fd ??= openSync(this.file, 'a', 0o600);
-      writeSync(this.#fd, JSON.stringify(line) + '\n');
+      writeSync(this.#fd, `${this.#torn ? '\n' : ''}${JSON.stringify(line)}\n`);
+      this.#torn = false;
       fdatasyncSync(this.#fd);
     } catch (error) {
       this.onDiskError(error as Error);

@@ -20,6 +20,12 @@ export interface LocalIdentifyQueueOptions {
 /** A permit that was neither used nor returned by then counts as used: the safe side for the pace. */
 const PERMIT_TTL_MS = 30_000;
 
+/**
+ * An IDENTIFY may be so long on its way, ms. Discord counts from its arrival, which READY proves; without READY the next
+ * one waits this much longer.
+ */
+const ARRIVAL_LIMIT_MS = 1_000;
+
 /** So many shards at the head of each bucket's line may hold an open connection while they wait. */
 const LOOKAHEAD = 2;
 
@@ -41,14 +47,16 @@ interface Bucket {
   key: number;
   line: Entry[];
   nextAt: number;
+  /** The IDENTIFY that was written last, until READY has answered it. */
+  unanswered: { shardId: number; holder: string; writtenAt: number } | null;
   inFlight: { holder: string; settle: (outcome: 'used' | 'returned' | 'unknown') => void } | null;
   cancelTimer: (() => void) | null;
 }
 
 /**
- * One line per bucket (shard id mod max_concurrency). A bucket's next permit is given one interval after the moment at
- * which the previous IDENTIFY was really written, as its agent reports it; a busy process therefore delays its bucket
- * rather than breaking the pace.
+ * One line per bucket (shard id mod max_concurrency). A bucket's next permit is given one interval after the previous
+ * IDENTIFY has arrived at Discord: not before it was written, as its agent reports it, and by the time of its READY at
+ * the latest. A busy process or a slow network therefore delays its bucket rather than breaking the pace.
  */
 export class LocalIdentifyQueue implements IdentifyQueue {
   #buckets = new Map<number, Bucket>();
@@ -148,6 +156,17 @@ export class LocalIdentifyQueue implements IdentifyQueue {
     this.#pump(bucket);
   }
 
+  /** READY has come for a shard: its IDENTIFY had arrived by now. */
+  answered(shardId: number, holder: string): void {
+    const bucket = this.#bucketOf(shardId);
+    const { unanswered } = bucket;
+    if (unanswered?.shardId !== shardId || unanswered.holder !== holder) return;
+    const arrivedBy = Math.min(this.options.clock.now(), unanswered.writtenAt + ARRIVAL_LIMIT_MS);
+    bucket.unanswered = null;
+    bucket.nextAt = Math.max(bucket.nextAt, arrivedBy + this.#pace);
+    this.#pump(bucket);
+  }
+
   release(holder: string): void {
     for (const bucket of this.#buckets.values()) {
       bucket.line = bucket.line.filter((entry) => entry.ticket.holder !== holder);
@@ -189,8 +208,8 @@ export class LocalIdentifyQueue implements IdentifyQueue {
     if (bucket === undefined) {
       // After a restart of the supervisor the ledger says when this bucket was last used.
       const last = this.options.ledger.lastSpent((shard) => shard % this.#maxConcurrency === key);
-      const nextAt = last === null ? 0 : last + this.#pace;
-      bucket = { key, line: [], nextAt, inFlight: null, cancelTimer: null };
+      const nextAt = last === null ? 0 : last + ARRIVAL_LIMIT_MS + this.#pace;
+      bucket = { key, line: [], nextAt, unanswered: null, inFlight: null, cancelTimer: null };
       this.#buckets.set(key, bucket);
     }
     return bucket;
@@ -219,6 +238,12 @@ export class LocalIdentifyQueue implements IdentifyQueue {
     const { budget, clock } = this.options;
     const now = clock.now();
     if (bucket.nextAt > now) return this.#pumpAt(bucket, bucket.nextAt);
+    if (bucket.unanswered !== null) {
+      const arrivedAt = bucket.unanswered.writtenAt + ARRIVAL_LIMIT_MS;
+      bucket.unanswered = null;
+      bucket.nextAt = Math.max(bucket.nextAt, arrivedAt + this.#pace);
+      return this.#pumpAt(bucket, bucket.nextAt);
+    }
     const refusal = budget.refusal(entry.ticket.operator);
     if (refusal !== null) {
       const known = this.#blocked === refusal.reason;
@@ -246,10 +271,12 @@ export class LocalIdentifyQueue implements IdentifyQueue {
       bucket.inFlight = null;
       // Returned for certain: the pace is not touched. Unknown (the process died): it may have been sent just now.
       if (outcome !== 'returned') bucket.nextAt = clock.now() + this.#pace;
+      if (outcome === 'used') bucket.unanswered = { shardId, holder, writtenAt: clock.now() };
       if (outcome !== 'used') ledger.refund(ledgerId);
       // The buckets may have been laid anew since; the pace then belongs to the shard's present bucket.
       const present = this.#bucketOf(shardId);
       present.nextAt = Math.max(present.nextAt, bucket.nextAt);
+      present.unanswered = bucket.unanswered;
       this.#pump(present);
     };
     const cancelTtl = clock.after(PERMIT_TTL_MS, () => settle('used'));

@@ -15,7 +15,7 @@ describe('LocalIdentifyQueue', () => {
   let clock: FakeClock;
   let ledger: FileIdentifyLedger;
   let budget: IdentifyBudget;
-  let granted: { shard: number; at: number; permit: IdentifyPermit }[];
+  let granted: { shard: number; holder: string; at: number; permit: IdentifyPermit }[];
 
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'botctl-queue-'));
@@ -48,8 +48,10 @@ describe('LocalIdentifyQueue', () => {
   ): Promise<void> {
     const { holder = `h${shardId}`, signal = NEVER, operator = false, use = true } = options;
     return q.permit({ shardId, holder, operator }, signal).then((permit) => {
-      granted.push({ shard: shardId, at: clock.now(), permit });
-      if (use) permit.used();
+      granted.push({ shard: shardId, holder, at: clock.now(), permit });
+      if (!use) return;
+      permit.used();
+      q.answered(shardId, holder);
     });
   }
 
@@ -81,10 +83,46 @@ describe('LocalIdentifyQueue', () => {
     void ask(q, 1);
     await clock.advance(4_000);
     granted[0]!.permit.used();
+    q.answered(0, 'h0');
     await clock.advance(PACE - 1);
     expect(shards()).toEqual([0]);
     await clock.advance(1);
     expect(shards()).toEqual([0, 1]);
+  });
+
+  test('counts the pace from READY when the IDENTIFY was long on its way', async () => {
+    const q = queue();
+    void ask(q, 0, { use: false });
+    void ask(q, 1);
+    await clock.advance(0);
+    granted[0]!.permit.used();
+    await clock.advance(400);
+    q.answered(0, 'an earlier process');
+    q.answered(0, 'h0');
+    await clock.advance(PACE - 1);
+    expect(shards()).toEqual([0]);
+    await clock.advance(1);
+    expect(shards()).toEqual([0, 1]);
+  });
+
+  test('waits no longer than a second for a READY that does not come, or comes late', async () => {
+    const q = queue();
+    void ask(q, 0, { use: false });
+    void ask(q, 1, { use: false });
+    void ask(q, 2);
+    await clock.advance(0);
+    granted[0]!.permit.used();
+    await clock.advance(PACE + 999);
+    expect(shards()).toEqual([0]);
+    await clock.advance(1);
+    expect(shards()).toEqual([0, 1]);
+    granted[1]!.permit.used();
+    await clock.advance(3_000);
+    q.answered(1, 'h1');
+    await clock.advance(PACE + 1_000 - 3_001);
+    expect(shards()).toEqual([0, 1]);
+    await clock.advance(1);
+    expect(shards()).toEqual([0, 1, 2]);
   });
 
   test('a returned permit costs neither pace nor budget', async () => {
@@ -115,7 +153,7 @@ describe('LocalIdentifyQueue', () => {
     const q = queue();
     void ask(q, 0, { use: false });
     void ask(q, 1);
-    await clock.advance(30_000 + PACE);
+    await clock.advance(30_000 + PACE + 1_000);
     expect(shards()).toEqual([0, 1]);
     granted[0]!.permit.returned(); // late: no effect
     expect(budget.view()!.remaining).toBe(998);
@@ -145,6 +183,7 @@ describe('LocalIdentifyQueue', () => {
     void ask(q, 7);
     void ask(q, 1);
     granted[0]!.permit.used();
+    q.answered(6, granted[0]!.holder);
     await clock.advance(2 * PACE);
     expect(shards()).toEqual([6, 1, 7]);
   });
@@ -209,7 +248,8 @@ describe('LocalIdentifyQueue', () => {
     expect(budget.view()!.remaining).toBe(999);
     const q = queue();
     void ask(q, 1);
-    await clock.advance(PACE - 1_001);
+    // The ledger knows when the permit was given, not when the IDENTIFY arrived: up to a second later.
+    await clock.advance(PACE + 1_000 - 1_001);
     expect(shards()).toEqual([0]);
     await clock.advance(1);
     expect(shards()).toEqual([0, 1]);
@@ -256,8 +296,10 @@ describe('LocalIdentifyQueue', () => {
         if (random() < 0.2) {
           permit.returned();
         } else {
-          sent.push({ key: shardId % 4, at: clock.now() });
           permit.used();
+          // On its way to Discord, which counts arrivals; READY comes back some time later.
+          clock.after(random() * 900, () => sent.push({ key: shardId % 4, at: clock.now() }));
+          clock.after(900 + random() * 2_000, () => q.answered(shardId, `h${shardId}`));
         }
       }
     };
