@@ -65,7 +65,9 @@ const restart = z
     {
       backoffMin: duration('10ms', '1h')
         .prefault('1s')
-        .describe('Delay before the first restart of a dead cluster; doubles with each further death.'),
+        .describe(
+          'Delay before a restart of a dead cluster; doubles with each further death. The first restart of one that had served is at once.',
+        ),
       backoffMax: duration('10ms', '1h').prefault('60s').describe('Longest delay between two restarts.'),
       jitter: fraction(0, 1)
         .prefault(0.2)

@@ -40,6 +40,8 @@ export class RestartPolicy {
       const retry = { minMs: crashLoopRetryMs, maxMs: crashLoopRetryMs, jitter, ...(random && { random }) };
       return { state: 'crash-loop', delayMs: backoffDelay(0, retry), deaths };
     }
+    // It has served, and has not died lately: waiting would cost events and protect nothing.
+    if (deaths === 1 && readyForMs > 0) return { state: 'backoff', delayMs: 0, deaths };
     const delayMs = backoffDelay(this.#attempt++, {
       minMs: this.options.backoffMinMs,
       maxMs: this.options.backoffMaxMs,

@@ -26,6 +26,13 @@ describe('RestartPolicy', () => {
     ]);
   });
 
+  test('a cluster that had served is started again at once, the first time', () => {
+    const policy = new RestartPolicy(OPTIONS);
+    expect(policy.onDeath(0, 5_000)).toEqual({ state: 'backoff', delayMs: 0, deaths: 1 });
+    expect(policy.onDeath(10, 5_000)).toEqual({ state: 'backoff', delayMs: 1_000, deaths: 2 });
+    expect(policy.onDeath(300_011, 5_000)).toEqual({ state: 'backoff', delayMs: 0, deaths: 1 });
+  });
+
   test('deaths outside the window are forgotten', () => {
     const policy = new RestartPolicy(OPTIONS);
     for (let i = 0; i < 6; i++) policy.onDeath(i, 0);
