@@ -168,7 +168,11 @@ export class Agent {
 
   #checkReady(): void {
     const ready = [...this.#clients.values()].every(({ allReady }) => allReady);
-    if (ready && !this.#wasReady) this.#channel.send({ t: 'ready' });
+    if (ready && !this.#wasReady) {
+      this.#channel.send({ t: 'ready' });
+      // The number of guilds is known now; the next sample may be seconds away.
+      setImmediate(() => this.#guard(() => this.#sample()));
+    }
     this.#wasReady = ready;
   }
 

@@ -15,7 +15,7 @@ import { LocalIdentifyQueue } from './identify/local-identify-queue';
 import { FatalLatch } from './latch';
 import type { ShardPlan } from './plan';
 import { Roster, type RosterEntry } from './roster';
-import { FileSessionStore, type SessionStore } from './session-store';
+import { FileSessionStore, SESSIONS_DIR, type SessionStore } from './session-store';
 import type { ObservedShard } from './shard-table';
 
 /** How a cluster's process is made. */
@@ -98,7 +98,7 @@ export class Master {
     this.#options = options;
     const { clock, emit, plan, stateDir } = options;
     this.#roster = new Roster(join(stateDir, 'clusters'));
-    this.#sessions = new FileSessionStore(join(stateDir, 'sessions'), () => clock.now());
+    this.#sessions = new FileSessionStore(join(stateDir, SESSIONS_DIR), () => clock.now());
     this.#latch = new FatalLatch(join(stateDir, 'fatal.json'), options.bot.fingerprint);
     this.#ledger = new FileIdentifyLedger(join(stateDir, 'identify-ledger.jsonl'), clock, (error) => {
       emit({

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { isAlive } from './cluster-process';
 import { Roster } from './roster';
-import { FileSessionStore } from './session-store';
+import { FileSessionStore, SESSIONS_DIR } from './session-store';
 
 /**
  * The shard count of the run before this one, if clusters of it still live or its sessions can still be resumed: with
@@ -10,5 +10,5 @@ import { FileSessionStore } from './session-store';
 export function previousTotalShards(stateDir: string, now: () => number): number | undefined {
   const living = new Roster(join(stateDir, 'clusters')).read().find(({ pid, startTime }) => isAlive(pid, startTime));
   if (living !== undefined) return living.totalShards;
-  return new FileSessionStore(join(stateDir, 'sessions'), now).savedTotal() ?? undefined;
+  return new FileSessionStore(join(stateDir, SESSIONS_DIR), now).savedTotal() ?? undefined;
 }

@@ -26,6 +26,9 @@ export interface SessionStore {
   savedTotal(): number | null;
 }
 
+/** Folder of the saved sessions, in the state folder. */
+export const SESSIONS_DIR = 'sessions';
+
 /** Discord keeps a session "a few minutes"; older ones are not worth a hydration. */
 export const RESUME_WINDOW_MS = 3 * 60 * 1_000;
 

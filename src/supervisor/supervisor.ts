@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Config } from '../config';
@@ -10,9 +12,10 @@ import { systemClock } from '../sharding/clock';
 import type { Cluster } from '../sharding/cluster';
 import { fetchGatewayBot } from '../sharding/gateway-info';
 import { Master } from '../sharding/master';
+import { SESSIONS_DIR } from '../sharding/session-store';
 import { LocalShardAssignment, planClusters } from '../sharding/plan';
 import { previousTotalShards } from '../sharding/previous-run';
-import { join } from 'node:path';
+
 import { botSpec } from './bot-spec';
 import { logEvent } from './event-log';
 import { SandboxProcess } from './sandbox-process';
@@ -183,6 +186,8 @@ export class Supervisor {
       this.#sandbox = new SandboxProcess(config.stateDir, settings);
       const started = await this.#sandbox.start();
       api = started.apiUrl;
+      // A new Discord knows none of the sessions that were saved with the last one.
+      if (!started.adopted) rmSync(join(config.stateDir, SESSIONS_DIR), { recursive: true, force: true });
       logger.info({ api }, started.adopted ? 'sandbox still runs, taken over' : 'sandbox is up: a Discord on loopback');
     }
     const asOf = Date.now();
