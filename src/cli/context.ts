@@ -26,7 +26,8 @@ export function configFile(options: CommonOptions, { env }: CliContext): string 
   return named === '' ? undefined : named;
 }
 
-/** How the operator would call a further command on the same config. */
-export function commandLine(command: string, options: CommonOptions): string {
-  return options.config === undefined ? `botctl ${command}` : `botctl ${command} --config ${options.config}`;
+/** How the operator would call a further command on the same config; under npm, botctl need not be on PATH. */
+export function commandLine(command: string, options: CommonOptions, env: NodeJS.ProcessEnv): string {
+  const botctl = env['npm_command'] === undefined ? 'botctl' : 'npx botctl';
+  return options.config === undefined ? `${botctl} ${command}` : `${botctl} ${command} --config ${options.config}`;
 }

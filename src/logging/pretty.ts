@@ -24,7 +24,9 @@ export function prettyLines(color: boolean): (line: string) => string {
 }
 
 function originOf(record: Record<string, unknown>): string {
-  const { cluster } = record;
+  const { cluster, event } = record;
+  // The text of such an event names the cluster itself.
+  if (typeof event === 'string' && event.startsWith('cluster.')) return '';
   return typeof cluster === 'number' ? `[cluster ${cluster}] ` : '';
 }
 

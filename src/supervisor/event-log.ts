@@ -14,6 +14,9 @@ const LEVELS: readonly [number, 'trace' | 'debug' | 'info' | 'warn' | 'error' | 
 /** Fields of a bot's JSON line that our own line already says. */
 const OWN_FIELDS = ['level', 'time', 'timestamp', 'msg', 'message', 'pid', 'hostname', 'cluster', 'stream'];
 
+/** Close code with which the agent, or @discordjs/ws, closes a connection in order to resume it. */
+const CLOSED_BY_US = 4_200;
+
 /** Writes the master's events as log lines. */
 export function logEvent(logger: Logger, event: MasterEvent): void {
   switch (event.type) {
@@ -94,6 +97,8 @@ function logPhase(logger: Logger, event: Extract<MasterEvent, { type: 'shard.pha
         ? 'ready'
         : `resumed, ${event.replayed} ${event.replayed === 1 ? 'event' : 'events'} replayed`;
     logger.info(about(event), `shard ${shard} ${how}`);
+  } else if (closeCode === CLOSED_BY_US) {
+    logger.info(about(event), `shard ${shard} closed resumably`);
   } else if (phase === 'disconnected' || phase === 'dead') {
     logger.warn(about(event), `shard ${shard} ${phase}${closeCode === undefined ? '' : ` (close code ${closeCode})`}`);
   } else {

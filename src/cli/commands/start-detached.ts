@@ -42,7 +42,7 @@ export async function startDetached(
   stdout.write(`${style.sign('good')} botctl runs as process ${child.pid ?? 0}\n`);
   if (outcome.http !== null) stdout.write(`  status page   ${outcome.http}\n`);
   stdout.write(
-    `  next          ${['status --watch', 'logs -f', 'stop'].map((next) => commandLine(next, options)).join('\n                ')}\n`,
+    `  next          ${['status --watch', 'logs -f', 'stop'].map((next) => commandLine(next, options, env)).join('\n                ')}\n`,
   );
   return EXIT.ok;
 }

@@ -126,7 +126,7 @@ class Foreground {
     const next = ['status --watch', 'logs -f', 'restart --cluster 0', 'stop'];
     const lines = [
       http === null ? null : `  status page   ${style.paint('strong', http)}`,
-      `  next          ${next.map((command) => commandLine(command, this.options)).join('\n                ')}`,
+      `  next          ${next.map((command) => commandLine(command, this.options, env)).join('\n                ')}`,
       `  Ctrl-C        stops gracefully; sessions are saved, so that the next start resumes`,
     ].filter((line) => line !== null);
     stdout.write(`\n${lines.join('\n')}\n\n`);
