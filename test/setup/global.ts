@@ -1,6 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { redisServer } from './redis-server';
 
+/** A dead mirror must not hang the tests, ms. */
+const APT_TIMEOUT_MS = 180_000;
+
 /** Runs once before all tests: the tests use real servers, so what is missing is installed or explained. */
 export default function setup(): void {
   if (redisServer() !== null) return;
@@ -9,8 +12,12 @@ export default function setup(): void {
   if (apt) {
     console.log('\nThe tests need a redis-server: installing it with apt-get.');
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    spawnSync('apt-get', ['update', '-qq'], { stdio: 'ignore', env });
-    spawnSync('apt-get', ['install', '-y', '-qq', 'redis-server'], { stdio: 'ignore', env });
+    for (const args of [
+      ['update', '-qq'],
+      ['install', '-y', '-qq', 'redis-server'],
+    ]) {
+      spawnSync('apt-get', args, { stdio: ['ignore', 'ignore', 'inherit'], env, timeout: APT_TIMEOUT_MS });
+    }
     if (redisServer() !== null) return;
   }
   throw new Error(
