@@ -109,12 +109,7 @@ export class Tiers {
       await this.#probeRedis(url);
       return url;
     }
-    if (this.#redis === null) {
-      if (this.settings.redis.embedded.enabled) {
-        this.logger.info('no redis-server found: the cache level L2 is off (install redis-server, or set redis.url)');
-      }
-      return null;
-    }
+    if (this.#redis === null) return null;
     this.#set('redis', { kind: 'embedded', state: 'starting' });
     try {
       const server = await this.#redis.start(signal);

@@ -60,7 +60,10 @@ export class EmbeddedRedis {
     const places = [...(process.env['PATH'] ?? '').split(delimiter).filter((place) => place !== ''), ...PLACES];
     const program = PROGRAMS.flatMap((name) => places.map((place) => join(place, name))).find(isExecutable);
     if (program === undefined) {
-      options.log('info', 'no redis-server on this machine: running without a shared cache');
+      options.log(
+        'info',
+        'no redis-server on this machine: cache level L2 is off (install redis-server, or set redis.url)',
+      );
       return null;
     }
     return new EmbeddedRedis(program, options);
