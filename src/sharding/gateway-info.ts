@@ -80,9 +80,9 @@ function isGatewayBot(value: unknown): value is GatewayBot {
   );
 }
 
+/** `fetch failed` says nothing; its cause does. */
 function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  if (error.name === 'TimeoutError') return `no answer within ${REQUEST_TIMEOUT_MS / 1_000} s`;
-  return cause instanceof Error ? cause.message : error.message;
+  const { name, message, cause } = error as Partial<Error>;
+  if (name === 'TimeoutError') return `no answer within ${REQUEST_TIMEOUT_MS / 1_000} s`;
+  return (cause as Partial<Error> | undefined)?.message ?? message ?? String(error);
 }
