@@ -180,7 +180,7 @@ const postgres = z
         .strictObject(
           {
             enabled: flag().prefault(true).describe('false: no database at all when `shards` is absent.'),
-            shards: integer(1, 64).prefault(2).describe('Databases of the embedded server.'),
+            shards: integer(1, 64).prefault(4).describe('Databases of the embedded server.'),
             port: port('the embedded server'),
           },
           { error: 'expected a mapping' },

@@ -205,7 +205,7 @@ describe('a config', () => {
 
   it('takes a section without content as absent', async () => {
     const { config } = await load(`${BOT}postgres:\n  # shards: []\nredis:\n`);
-    expect(config.postgres.embedded).toEqual({ enabled: true, shards: 2, port: 0 });
+    expect(config.postgres.embedded).toEqual({ enabled: true, shards: 4, port: 0 });
   });
 
   it('needs no token for the sandbox', async () => {
