@@ -31,6 +31,8 @@ type Counters = Pick<ShardReport, 'resumes' | 'identifies' | 'closes'>;
 
 /** A shard that claims to be ready is stale when its last ack is older than so many heartbeat intervals. */
 const STALE_INTERVALS = 2.5;
+/** Acks are reported with the samples, every 5 s: what we know of them may be that old, and a little more, ms. */
+const REPORT_AGE_MS = 7_500;
 
 /** The shards of one cluster over all its incarnations: counters go on where a dead process left them. */
 export class ShardTable {
@@ -110,6 +112,6 @@ export class ShardTable {
   #isStale({ heartbeatIntervalMs, lastAckAt, lastEventAt, since }: ShardReport): boolean {
     if (heartbeatIntervalMs === null) return false;
     const evidence = Math.max(lastAckAt ?? 0, lastEventAt ?? 0, since);
-    return this.clock.now() - evidence > heartbeatIntervalMs * STALE_INTERVALS;
+    return this.clock.now() - evidence > heartbeatIntervalMs * STALE_INTERVALS + REPORT_AGE_MS;
   }
 }

@@ -99,7 +99,7 @@ describe('the gateway', () => {
     expect(sandbox.report().violations).toEqual([]);
   });
 
-  it('does not acknowledge heartbeats: the shard is shown stale, then resumes', async () => {
+  it('does not acknowledge heartbeats: the shard resumes', async () => {
     await run();
     await botctl.untilReady();
     sandbox.fault('deaf', { shard: 3, seconds: 3 });
