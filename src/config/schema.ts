@@ -140,7 +140,9 @@ const identify = z
       interval: duration('10ms', '1m')
         .prefault('5s')
         .describe('Least time between two identifies of one bucket. Discord asks for 5 s; less is for the sandbox.'),
-      margin: duration('0ms', '10s').prefault('100ms').describe('Added to the interval, for the way to Discord.'),
+      margin: duration('0ms', '10s')
+        .prefault('50ms')
+        .describe('Added to the interval; the way to Discord is counted in already.'),
     },
     { error: 'expected a mapping' },
   )

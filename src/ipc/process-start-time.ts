@@ -3,10 +3,13 @@ import { readFileSync } from 'node:fs';
 
 /** Position of `starttime` in /proc/<pid>/stat, counted after the command name (proc(5), field 22). */
 const START_TIME_FIELD = 19;
+/** The process state of one that has ended and was not collected by its parent. */
+const ZOMBIE = 'Z';
 
 /**
  * When a process started, as an opaque text: together with the pid it names one process for good, since pids are used
- * again. null when there is no such process.
+ * again. null when there is no such process, or only its remains: a zombie stays for ever where nobody collects it, as in
+ * a container whose first process does not.
  */
 export function processStartTime(pid: number): string | null {
   return process.platform === 'linux' ? fromProc(pid) : fromPs(pid);
@@ -16,7 +19,8 @@ function fromProc(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // The command name stands in brackets and may itself hold blanks and brackets.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[START_TIME_FIELD] ?? null;
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === ZOMBIE ? null : (fields[START_TIME_FIELD] ?? null);
   } catch {
     return null;
   }
@@ -24,11 +28,11 @@ function fromProc(pid: number): string | null {
 
 function fromPs(pid: number): string | null {
   try {
-    const text = execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], {
+    const text = execFileSync('ps', ['-o', 'stat=,lstart=', '-p', String(pid)], {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     });
-    return text.trim() || null;
+    return text.trim().startsWith(ZOMBIE) ? null : text.trim().replace(/^\S+\s*/, '') || null;
   } catch {
     return null;
   }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { BOOT_FD, BOOT_MARK, type BootRecord } from '../ipc/messages';
 import { processStartTime } from '../ipc/process-start-time';
 import type { Clock } from './clock';
@@ -92,18 +92,9 @@ export function adoptCluster(pid: number, startTime: string, clock: Clock): Clus
   return new LiveProcess(pid, startTime, exited);
 }
 
-/** True when the process with this pid is the one that started at `startTime`, and is no zombie. */
+/** True when the process with this pid is the one that started at `startTime`. */
 export function isAlive(pid: number, startTime: string): boolean {
-  return processStartTime(pid) === startTime && !isZombie(pid);
-}
-
-function isZombie(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
-  } catch {
-    return false; // no /proc on this system: ps reports no start time for a reaped process
-  }
+  return processStartTime(pid) === startTime;
 }
 
 class LiveProcess implements ClusterProcess {

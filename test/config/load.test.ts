@@ -153,7 +153,7 @@ describe('a config', () => {
       hangTimeout: 30_000,
       restart: { backoffMin: 1_000, backoffMax: 60_000, maxRestarts: 5, jitter: 0.2 },
     });
-    expect(config.identify).toEqual({ reserve: 0.1, interval: 5_000, margin: 100 });
+    expect(config.identify).toEqual({ reserve: 0.1, interval: 5_000, margin: 50 });
     expect(config.discord.api).toBe('https://discord.com/api');
     expect(config.http).toEqual({ enabled: true, host: '127.0.0.1', port: 9_090 });
     expect(config.logging).toEqual({ level: 'info', format: 'auto', maxBytes: 64 * 1024 ** 2 });
