@@ -1,0 +1,240 @@
+import { createHistogram } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ConnectionOptions } from 'node:tls';
+import { Pool, type PoolClient, type PoolConfig, Query, type QueryResult } from 'pg';
+import { DataError } from '../data-error';
+import type { PoolShare } from './budget';
+import { classify } from './classify';
+import { FencedQuery, type Pass } from './fenced-query';
+import { StatementLane } from './statement-lane';
+import { isStaleName, StatementNames } from './statement-names';
+
+/** Durations in ms. */
+export interface PoolSettings {
+  acquireTimeout: number;
+  idleTimeout: number;
+  maxLifetime: number;
+  /** 0: none. */
+  statementTimeout: number;
+  idleInTransactionTimeout: number;
+  /** A pooler in transaction mode is between: no start-up parameters, no named statements. */
+  pgbouncer: boolean;
+  preparedStatements: boolean;
+  ssl?: ConnectionOptions | undefined;
+}
+
+export interface ShardPoolOptions extends PoolSettings {
+  shard: number;
+  url: string;
+  share: PoolShare;
+  applicationName: string;
+}
+
+export interface PoolStats {
+  shard: number;
+  max: number;
+  total: number;
+  idle: number;
+  inUse: number;
+  waiting: number;
+  /** Single statements under way on shared connections. */
+  statements: number;
+  acquired: number;
+  released: number;
+  created: number;
+  destroyed: number;
+  acquireTimeouts: number;
+  errors: number;
+  /** Time until a connection was there, ms. */
+  acquireMs: { p50: number; p99: number; max: number };
+}
+
+/** The client's own time-out comes so much later than the server's, ms: it is for servers that do not answer at all. */
+const DEAD_SERVER_MS = 10_000;
+/** Connections in use have so long to come back when the pool is closed, ms. */
+const CLOSE_MS = 5_000;
+
+/** Connections of this process to one database shard. */
+export class ShardPool {
+  readonly shard: number;
+  readonly #pool: Pool;
+  readonly #lane: StatementLane;
+  readonly #names: StatementNames;
+  readonly #acquire = createHistogram();
+  readonly #counts = { acquired: 0, released: 0, created: 0, destroyed: 0, acquireTimeouts: 0, errors: 0 };
+
+  constructor(private readonly options: ShardPoolOptions) {
+    this.shard = options.shard;
+    this.#pool = new Pool(poolConfig(options));
+    this.#pool.on('error', () => this.#counts.errors++); // an idle connection broke: the pool has dropped it
+    this.#pool.on('connect', (client) => {
+      this.#counts.created++;
+      client.on('error', () => undefined); // told by the rejected query
+    });
+    this.#pool.on('acquire', () => this.#counts.acquired++);
+    this.#pool.on('release', () => this.#counts.released++);
+    this.#pool.on('remove', () => this.#counts.destroyed++);
+    this.#lane = new StatementLane(this.#pool);
+    this.#names = new StatementNames(options.preparedStatements && !options.pgbouncer);
+  }
+
+  /**
+   * Runs one statement.
+   * @param pass refused with SQLSTATE BC001 when its guild is not on the shard; null: no guild is asked for
+   * @throws DataError, or pg's DatabaseError when the statement is at fault
+   */
+  async query(pass: Pass | null, text: string, values: readonly unknown[]): Promise<QueryResult> {
+    try {
+      return await this.#run(pass, text, values);
+    } catch (error) {
+      // It was refused before it ran.
+      if (!isStaleName(error)) throw error;
+      this.#names.rename(text);
+      return this.#run(pass, text, values);
+    }
+  }
+
+  /** Hands out a connection; it goes back when `fn` settles. */
+  async withClient<T>(fn: (client: PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.acquire();
+    let broken: Error | undefined;
+    const onError = (error: Error): void => void (broken = error);
+    client.on('error', onError);
+    try {
+      return await fn(client);
+    } finally {
+      client.off('error', onError);
+      client.release(broken ?? this.#unclean(client));
+    }
+  }
+
+  /** One statement of a caller who holds the connection. */
+  queryOn(client: PoolClient, pass: Pass | null, text: string, values: readonly unknown[]): Promise<QueryResult> {
+    return new Promise<QueryResult>((resolve, reject) => {
+      const done = (error: Error | null, result: QueryResult): void => {
+        if (error) reject(classify(error, this.shard, true));
+        else resolve(result);
+      };
+      client.query(this.#create(pass, text, values, undefined, done));
+    });
+  }
+
+  /** @throws DataError POOL_TIMEOUT, UNAVAILABLE, … */
+  async acquire(): Promise<PoolClient> {
+    const since = performance.now();
+    try {
+      const client = await this.#pool.connect();
+      this.#acquire.record(Math.max(1, Math.round((performance.now() - since) * 1_000)));
+      return client;
+    } catch (error) {
+      throw this.#acquireError(error);
+    }
+  }
+
+  stats(): PoolStats {
+    const { totalCount, idleCount, waitingCount } = this.#pool;
+    const ms = (microseconds: number): number => (this.#acquire.count === 0 ? 0 : microseconds / 1_000);
+    return {
+      shard: this.shard,
+      max: this.options.share.max,
+      total: totalCount,
+      idle: idleCount,
+      inUse: totalCount - idleCount,
+      waiting: waitingCount + this.#lane.waiting,
+      statements: this.#lane.inFlight,
+      ...this.#counts,
+      acquireMs: {
+        p50: ms(this.#acquire.percentile(50)),
+        p99: ms(this.#acquire.percentile(99)),
+        max: ms(this.#acquire.max),
+      },
+    };
+  }
+
+  /** Waits a while for connections in use, then leaves them to their end. */
+  async close(): Promise<void> {
+    await Promise.race([this.#pool.end(), delay(CLOSE_MS, undefined, { ref: false })]);
+  }
+
+  async #run(pass: Pass | null, text: string, values: readonly unknown[]): Promise<QueryResult> {
+    const traits = this.#names.of(text);
+    if (traits.slow) {
+      return this.withClient((client) => {
+        const since = performance.now();
+        return this.queryOn(client, pass, text, values).finally(() =>
+          this.#names.took(traits, performance.now() - since),
+        );
+      });
+    }
+    const progress = { sent: false };
+    try {
+      return await this.#lane.run(
+        (done) => {
+          progress.sent = true;
+          return this.#create(pass, text, values, traits.name, done);
+        },
+        (ms) => this.#names.took(traits, ms),
+      );
+    } catch (error) {
+      throw progress.sent ? classify(error, this.shard, true) : this.#acquireError(error);
+    }
+  }
+
+  #create(
+    pass: Pass | null,
+    text: string,
+    values: readonly unknown[],
+    name: string | undefined,
+    done: (error: Error | null, result: QueryResult) => void,
+  ): Query {
+    const named = this.options.preparedStatements && !this.options.pgbouncer;
+    if (pass !== null) return new FencedQuery({ text, values, name }, pass, done, named);
+    const query = new Query({ text, values: [...values], ...(name !== undefined && { name }) });
+    (query as unknown as { callback: typeof done }).callback = done;
+    return query;
+  }
+
+  #acquireError(error: unknown): Error {
+    const classified = classify(error, this.shard, false);
+    if (!(classified instanceof DataError) || classified.code !== 'POOL_TIMEOUT') return classified;
+    this.#counts.acquireTimeouts++;
+    const { max } = this.options.share;
+    return new DataError(
+      'POOL_TIMEOUT',
+      `database shard ${this.shard}: no connection became free within ${this.options.acquireTimeout / 1_000} s ` +
+        `(${this.#pool.totalCount} of ${max} in use, ${this.#pool.waitingCount} waiting)`,
+      { cause: error, shard: this.shard },
+    );
+  }
+
+  /** A connection that is still inside a transaction is not for the next one. */
+  #unclean(client: PoolClient): Error | undefined {
+    const status = (client as unknown as { _txStatus: string | null })._txStatus;
+    return status === 'T' || status === 'E' ? new Error('left in a transaction') : undefined;
+  }
+}
+
+function poolConfig(options: ShardPoolOptions): PoolConfig {
+  const { share, statementTimeout, pgbouncer, ssl } = options;
+  const config: PoolConfig & { pipeline: boolean } = {
+    connectionString: options.url,
+    max: share.max,
+    min: share.min,
+    connectionTimeoutMillis: options.acquireTimeout,
+    idleTimeoutMillis: options.idleTimeout,
+    maxLifetimeSeconds: options.maxLifetime / 1_000,
+    keepAlive: true,
+    pipeline: true,
+    // A bot must be able to end by itself: an idle connection does not hold the process.
+    allowExitOnIdle: true,
+    ...(ssl !== undefined && { ssl }),
+    ...(statementTimeout > 0 && { query_timeout: statementTimeout + DEAD_SERVER_MS }),
+  };
+  if (pgbouncer) return config;
+  return {
+    ...config,
+    application_name: options.applicationName,
+    idle_in_transaction_session_timeout: options.idleInTransactionTimeout,
+    ...(statementTimeout > 0 && { statement_timeout: statementTimeout }),
+  };
+}

@@ -1,0 +1,115 @@
+import { BUCKETS } from '../placement/bucket';
+import { NOT_HERE } from '../pool/classify';
+
+export interface Migration {
+  name: string;
+  sql: string;
+}
+
+/** First key of all our advisory locks ('botc'). */
+export const LOCK_SPACE = 0x626f7463;
+
+/**
+ * botctl's own tables, on every database shard; those of the catalogue are used on shard 0 only.
+ *
+ * `botctl.enter(guild, token)` is the ownership check that precedes every access to a guild. Its shared lock, held to the
+ * end of the transaction, is what a move waits for before it takes the guild away. A shard that the guild has left names
+ * the next one and the token of that move; the next one lets in who brings the token even before it has been told that
+ * the move is complete (`arriving`). So a guild can be reached whenever a mover dies, and never on two shards.
+ */
+export const OWN_MIGRATIONS: readonly Migration[] = [
+  {
+    name: '0001-placement',
+    sql: `
+CREATE TABLE botctl.identity (
+  one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  deployment uuid NOT NULL,
+  shard int NOT NULL
+);
+CREATE TABLE botctl.bucket (
+  bucket int PRIMARY KEY CHECK (bucket BETWEEN 0 AND ${BUCKETS - 1}),
+  here boolean NOT NULL,
+  moved_to int,
+  token bigint,
+  arriving bigint,
+  epoch bigint NOT NULL DEFAULT 0
+);
+-- Guilds that do not follow their bucket.
+CREATE TABLE botctl.guild (
+  guild_id bigint PRIMARY KEY,
+  here boolean NOT NULL,
+  moved_to int,
+  token bigint,
+  arriving bigint
+);
+
+CREATE FUNCTION botctl.bucket_of(guild bigint) RETURNS int
+  LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT hashint8(guild) & ${BUCKETS - 1} $$;
+
+-- Is the guild on this shard? For statements over all guilds, which a move in progress would make see some twice.
+CREATE FUNCTION botctl.owns(guild bigint) RETURNS boolean LANGUAGE sql STABLE STRICT AS $$
+  SELECT coalesce((SELECT g.here FROM botctl.guild g WHERE g.guild_id = guild),
+                  (SELECT k.here FROM botctl.bucket k WHERE k.bucket = hashint8(guild) & ${BUCKETS - 1}), false)
+$$;
+
+CREATE FUNCTION botctl.enter(guild bigint, proof bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  b int := hashint8(guild) & ${BUCKETS - 1};
+  is_here boolean;
+  target text;
+BEGIN
+  IF pg_advisory_xact_lock_shared(${LOCK_SPACE}, b) IS NULL THEN NULL; END IF;
+  -- A snapshot that is older than the lock would not see that the guild has left: such a transaction fails here (40001).
+  IF current_setting('transaction_isolation') <> 'read committed'
+     AND current_setting('transaction_read_only') = 'off' THEN
+    PERFORM FROM botctl.bucket k WHERE k.bucket = b FOR SHARE;
+  END IF;
+  SELECT CASE WHEN g.guild_id IS NULL THEN k.here OR k.arriving = proof ELSE g.here OR g.arriving = proof END,
+         CASE WHEN g.guild_id IS NULL THEN k.moved_to || ':' || k.token ELSE g.moved_to || ':' || g.token END
+    INTO is_here, target
+    FROM botctl.bucket k LEFT JOIN botctl.guild g ON g.guild_id = guild WHERE k.bucket = b;
+  IF is_here IS NOT TRUE THEN
+    RAISE EXCEPTION USING ERRCODE = '${NOT_HERE}', MESSAGE = 'guild ' || guild || ' is not on this database shard',
+      DETAIL = coalesce(target, '');
+  END IF;
+END $$;
+
+CREATE TABLE botctl.placement (
+  one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  deployment uuid NOT NULL,
+  version bigint NOT NULL
+);
+CREATE TABLE botctl.placement_shard (shard int PRIMARY KEY, registered_at timestamptz NOT NULL DEFAULT now());
+CREATE TABLE botctl.placement_bucket (bucket int PRIMARY KEY, shard int NOT NULL);
+CREATE TABLE botctl.placement_pin (guild_id bigint PRIMARY KEY, shard int NOT NULL);
+
+CREATE TABLE botctl.move (
+  id bigint PRIMARY KEY, -- the token
+  kind text NOT NULL CHECK (kind IN ('guild', 'bucket')),
+  unit bigint NOT NULL,
+  from_shard int NOT NULL,
+  to_shard int NOT NULL,
+  state text NOT NULL CHECK (state IN ('copying', 'moved', 'done', 'aborted')),
+  copied text[] NOT NULL DEFAULT '{}',
+  rows bigint,
+  pause_ms real,
+  message text,
+  started_at timestamptz NOT NULL DEFAULT now(),
+  updated_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE UNIQUE INDEX move_open ON botctl.move (kind, unit) WHERE state IN ('copying', 'moved');
+`,
+  },
+  {
+    name: '0002-deferred',
+    // Keys of deferred writes that have landed. They move with their guild.
+    sql: `
+CREATE TABLE botctl.deferred (
+  guild_id bigint NOT NULL,
+  key text NOT NULL,
+  done_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (guild_id, key)
+);
+`,
+  },
+];
