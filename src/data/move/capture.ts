@@ -9,7 +9,7 @@ const LOCK_TIMEOUT_MS = 200;
 const ATTEMPTS = 100;
 
 /** Keys of the rows that were written while they were copied, one table for each declared one. */
-export function changesTable(move: Move, index: number): string {
+export function changesTable(move: Move, { index }: MovedTable): string {
   return `botctl.move_${move.id}_${index}`;
 }
 
@@ -21,9 +21,9 @@ function triggerName(move: Move): string {
  * Puts a trigger on the table of the source, for the rows of the unit only. When this returns, every write that is not in
  * a snapshot taken from now on is or will be in the changes table.
  */
-export async function capture(source: Session, move: Move, table: MovedTable, index: number): Promise<void> {
+export async function capture(source: Session, move: Move, table: MovedTable): Promise<void> {
   const keys = table.primaryKey.map(escapeIdentifier);
-  const changes = changesTable(move, index);
+  const changes = changesTable(move, table);
   const insert = (row: 'OLD' | 'NEW'): string =>
     `INSERT INTO ${changes} (${keys.join(', ')}) VALUES (${keys.map((key) => `${row}.${key}`).join(', ')});`;
   const when = (row: 'OLD' | 'NEW'): string =>
@@ -57,8 +57,8 @@ export async function capture(source: Session, move: Move, table: MovedTable, in
 }
 
 /** Takes away what `capture` has put there. Safe to repeat. */
-export async function release(source: Session, move: Move, table: MovedTable, index: number): Promise<void> {
-  const changes = changesTable(move, index);
+export async function release(source: Session, move: Move, table: MovedTable): Promise<void> {
+  const changes = changesTable(move, table);
   const trigger = triggerName(move);
   await patiently(source, async () => {
     if (await isCaptured(source, move, table)) {

@@ -17,6 +17,7 @@ import { lockMoves, type MoveRecord, MoveError, MoveStore } from './move-store';
 import { Session } from './session';
 import {
   type DeclaredTables,
+  findTables,
   inspectTables,
   type MovedTable,
   OWN_TABLES,
@@ -24,7 +25,7 @@ import {
   refuseOrphans,
   TableError,
 } from './tables';
-import { ChecksumError, compareAll, copyAll, copyChanges, deleteAll } from './transfer';
+import { ChecksumError, compareAll, copyAll, copyChanges, deleteAll, raiseAllSequences } from './transfer';
 import { type MoveUnit, unitName } from './unit';
 
 export interface MoveProgress {
@@ -56,9 +57,11 @@ interface Sides {
   watch: Session;
 }
 
-/** With so few changed rows left, the rest is moved while writers wait. */
-const FEW_CHANGES = 200;
-const CATCH_UP_PASSES = 50;
+/** When the last pass took no longer, ms, what has changed during it is moved while writers wait. */
+const SHORT_PASS_MS = 60;
+/** With every further pass, so much more is taken for short, ms: on a busy server none ever is. */
+const PATIENCE_PER_PASS_MS = 10;
+const CATCH_UP_PASSES = 20;
 /** A writer in the middle of a transaction makes us wait; those behind us wait with us, ms. */
 const SWITCH_LOCK_MS = 100;
 /** No statement of the switch may take longer, ms; the server ends the switch of a mover that falls silent. */
@@ -101,7 +104,7 @@ export class Mover {
       if (await hasLeft(sides.source, move)) {
         throw new MoveError(`${unitName(unit)} has moved already; only its cleaning up is left: botctl db resume`);
       }
-      const tables = await inspectTables(sides.source.client, this.#tables());
+      const tables = await findTables(sides.source.client, this.#tables());
       await this.#takeBack(sides, move, tables);
       await sides.store.note(move, { state: 'aborted', message: 'taken back by hand' });
     });
@@ -125,12 +128,16 @@ export class Mover {
 
   /** What cannot succeed by trying again is taken back, so that the source carries no trigger for nothing. */
   async #giveUp(move: MoveRecord, error: unknown): Promise<unknown> {
-    const hopeless = error instanceof TableError || error instanceof ChecksumError || isConstraint(error);
+    const hopeless =
+      error instanceof MoveError ||
+      error instanceof TableError ||
+      error instanceof ChecksumError ||
+      isConstraint(error);
     if (!hopeless) return error;
     try {
       await this.#withSides(move, async (sides) => {
         if (await hasLeft(sides.source, move)) return;
-        await this.#takeBack(sides, move, await this.#inspectLenient(sides.source));
+        await this.#takeBack(sides, move, await findTables(sides.source.client, this.#tables()));
         await sides.store.note(move, { state: 'aborted', message: (error as Error).message });
       });
     } catch {
@@ -155,8 +162,8 @@ export class Mover {
     await target.transaction({}, () => settle(target, move));
     await store.place(move);
     this.#tell(move, { phase: 'cleaning' });
-    for (const [index, table] of tables.entries()) {
-      await release(source, move, table, index);
+    for (const table of tables) {
+      await release(source, move, table);
       await deleteAll(source, move, table, 'source');
     }
     await store.note(move, { state: 'done' });
@@ -173,7 +180,7 @@ export class Mover {
     const { source, target, store } = sides;
     this.#tell(move, { phase: 'preparing' });
     await withdrawArrival(target, move);
-    for (const [index, table] of tables.entries()) await capture(source, move, table, index);
+    for (const table of tables) await capture(source, move, table);
     for (const table of tables.filter(({ name }) => !move.copied.includes(name))) {
       await deleteAll(target, move, table, 'target'); // of an earlier attempt
       await this.#watched(sides, move, table, async () => {
@@ -191,6 +198,9 @@ export class Mover {
       await this.#changes(sides, move, tables);
       for (const table of tables) rows += await compareAll(source, target, move, table);
     });
+    await target.transaction({}, async () => {
+      for (const table of tables) await raiseAllSequences(target, move, table);
+    });
     await refuseOrphans(target.client, move.unit, tables);
     await store.note(move, { rows });
     await this.#catchUp(sides, move, tables);
@@ -200,11 +210,12 @@ export class Mover {
     for (let pass = 1; ; pass++) {
       this.options.signal?.throwIfAborted();
       let changes = 0;
+      const since = performance.now();
       await this.#bothSides(sides, { snapshot: true }, async () => {
         changes = await this.#changes(sides, move, tables);
       });
       this.#tell(move, { phase: 'catching up', rows: changes });
-      if (changes <= FEW_CHANGES) return;
+      if (performance.now() - since <= SHORT_PASS_MS + pass * PATIENCE_PER_PASS_MS) return;
       if (pass === CATCH_UP_PASSES) {
         throw new MoveError(
           `${unitName(move.unit)} is written to faster than its rows can be copied. Try again when it is calmer.`,
@@ -215,7 +226,7 @@ export class Mover {
 
   async #changes({ source, target }: Sides, move: MoveRecord, tables: MovedTable[]): Promise<number> {
     let changes = 0;
-    for (const [index, table] of tables.entries()) changes += await copyChanges(source, target, move, table, index);
+    for (const table of tables) changes += await copyChanges(source, target, move, table);
     return changes;
   }
 
@@ -262,8 +273,8 @@ export class Mover {
 
   async #takeBack({ source, target }: Sides, move: MoveRecord, tables: MovedTable[]): Promise<void> {
     await withdrawArrival(target, move);
-    for (const [index, table] of tables.entries()) {
-      await release(source, move, table, index);
+    for (const table of tables) {
+      await release(source, move, table);
       await deleteAll(target, move, table, 'target');
     }
   }
@@ -293,14 +304,6 @@ export class Mover {
 
   #tables(): DeclaredTables {
     return { ...this.options.tables, ...OWN_TABLES };
-  }
-
-  async #inspectLenient(source: Session): Promise<MovedTable[]> {
-    const found: MovedTable[] = [];
-    for (const [name, column] of Object.entries(this.#tables())) {
-      found.push(...(await inspectTables(source.client, { [name]: column }).catch(() => [])));
-    }
-    return found;
   }
 
   #tell({ unit, from, to }: MoveRecord, progress: Omit<MoveProgress, 'unit' | 'from' | 'to'>): void {

@@ -17,6 +17,8 @@ export interface Column {
 
 /** One declared table, as one database shard has it. */
 export interface MovedTable {
+  /** Its place among the declared ones. */
+  index: number;
   /** As declared. */
   name: string;
   /** Quoted, with schema. */
@@ -92,15 +94,30 @@ interface ForeignKey {
  */
 export async function inspectTables(client: ClientBase, declared: DeclaredTables): Promise<MovedTable[]> {
   const tables: MovedTable[] = [];
-  for (const [name, guildColumn] of Object.entries(declared)) {
-    const sql = name.split('.').map(escapeIdentifier).join('.');
-    tables.push(await inspectTable(client, name, sql, guildColumn));
-  }
+  for (const entry of Object.entries(declared).entries()) tables.push(await inspectTable(client, ...entry));
   await refuseTies(client, tables);
   return tables;
 }
 
-async function inspectTable(client: ClientBase, name: string, sql: string, guildColumn: string): Promise<MovedTable> {
+/** Those of the declared tables that are there. */
+export async function findTables(client: ClientBase, declared: DeclaredTables): Promise<MovedTable[]> {
+  const tables: MovedTable[] = [];
+  for (const entry of Object.entries(declared).entries()) {
+    try {
+      tables.push(await inspectTable(client, ...entry));
+    } catch (error) {
+      if (!(error instanceof TableError)) throw error;
+    }
+  }
+  return tables;
+}
+
+async function inspectTable(
+  client: ClientBase,
+  index: number,
+  [name, guildColumn]: [string, string],
+): Promise<MovedTable> {
+  const sql = name.split('.').map(escapeIdentifier).join('.');
   const { rows } = await client.query<{ name: string; type: string; generated: boolean; own: boolean }>(COLUMNS, [
     sql,
     FIRST_OWN_TYPE,
@@ -117,6 +134,7 @@ async function inspectTable(client: ClientBase, name: string, sql: string, guild
   if (keys.length === 0)
     throw new TableError(`Table ${name} has no primary key: its rows cannot be followed while they move.`);
   return {
+    index,
     name,
     sql,
     guildColumn,

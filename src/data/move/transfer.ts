@@ -2,6 +2,7 @@ import { pipeline } from 'node:stream/promises';
 import { escapeIdentifier } from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { changesTable } from './capture';
+import { raiseSequences } from './sequences';
 import type { Session } from './session';
 import { checksumSql, copiedColumns, copyFormat, type MovedTable } from './tables';
 import { type Move, unitCondition } from './unit';
@@ -45,20 +46,14 @@ export function copyAll(source: Session, target: Session, move: Move, table: Mov
  * @returns number of changed rows
  * @throws ChecksumError
  */
-export async function copyChanges(
-  source: Session,
-  target: Session,
-  move: Move,
-  table: MovedTable,
-  index: number,
-): Promise<number> {
+export async function copyChanges(source: Session, target: Session, move: Move, table: MovedTable): Promise<number> {
   const keys = table.primaryKey.map(escapeIdentifier).join(', ');
   const columns = copiedColumns(table).join(', ');
-  const changed = `botctl_keys_${index}`;
-  const arrived = `botctl_rows_${index}`;
+  const changed = `botctl_keys_${table.index}`;
+  const arrived = `botctl_rows_${table.index}`;
   await source.query(`CREATE TEMP TABLE ${changed} ON COMMIT DROP AS SELECT ${keys} FROM ${table.sql} WITH NO DATA`);
   const { rowCount } = await source.query(
-    `WITH taken AS (DELETE FROM ${changesTable(move, index)} RETURNING ${keys})
+    `WITH taken AS (DELETE FROM ${changesTable(move, table)} RETURNING ${keys})
      INSERT INTO ${changed} SELECT DISTINCT ${keys} FROM taken`,
   );
   if (rowCount === null || rowCount === 0) return 0;
@@ -83,8 +78,14 @@ export async function copyChanges(
     `DELETE FROM ${table.sql} t USING ${changed} k WHERE ${same} AND ${condition(move, table, 'target')}`,
   );
   await target.query(`INSERT INTO ${table.sql} (${columns}) OVERRIDING SYSTEM VALUE SELECT ${columns} FROM ${arrived}`);
+  await raiseSequences(target, table, `${arrived} t`);
   await compare(source, target, table, (side) => `${touched} WHERE ${condition(move, table, side)}`);
   return rowCount;
+}
+
+/** The target gives out no number that a copied row has already. */
+export function raiseAllSequences(target: Session, move: Move, table: MovedTable): Promise<void> {
+  return raiseSequences(target, table, `${table.sql} t WHERE ${condition(move, table, 'target')}`);
 }
 
 /** Compares all rows of the unit. @throws ChecksumError @returns their number */

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { DataError, type DataErrorCode } from '../data-error';
 
 /** SQLSTATE of the ownership check, see schema/own.ts. */
@@ -41,7 +42,8 @@ const SENTENCES: Partial<Record<DataErrorCode, string>> = {
  * @param sent false: the statement cannot have reached the server
  */
 export function classify(error: unknown, shard: number, sent: boolean): Error {
-  if (!(error instanceof Error)) return new Error(String(error));
+  // Not instanceof: the error may be of another realm.
+  if (!types.isNativeError(error)) return new Error(String(error));
   if (error instanceof DataError) return error;
   const state = 'code' in error && typeof error.code === 'string' ? error.code : null;
   const code = codeOf(error, state);
@@ -66,12 +68,14 @@ function codeOf(error: Error, state: string | null): DataErrorCode | null {
     return 'UNAVAILABLE';
   }
   if (state !== null && /^E[A-Z]+$/.test(state)) return 'UNAVAILABLE'; // of the socket: ECONNREFUSED, EPIPE, …
-  if (error instanceof AggregateError) return 'UNAVAILABLE'; // of a host with several addresses
+  if ('errors' in error) return 'UNAVAILABLE'; // of a host with several addresses
   if (/SASL|password/i.test(error.message)) return 'AUTHENTICATION';
   return null;
 }
 
 function messageOf(error: Error): string {
-  if (error instanceof AggregateError) return error.errors.map((each) => (each as Error).message).join('; ');
+  if ('errors' in error && Array.isArray(error.errors)) {
+    return (error.errors as Error[]).map(({ message }) => message).join('; ');
+  }
   return error.message;
 }

@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 /** Texts that are remembered. A bot that builds its SQL from values has more than any bound; the rest goes unnamed. */
 const MAX_NAMES = 512;
 /** A statement that took longer, ms, gets a connection of its own from then on. */
@@ -44,6 +46,6 @@ export class StatementNames {
 
 /** Errors that a fresh name cures: no such prepared statement; cached plan must not change result type. */
 export function isStaleName(error: unknown): boolean {
-  if (!(error instanceof Error) || !('code' in error)) return false;
+  if (!types.isNativeError(error) || !('code' in error)) return false;
   return error.code === '26000' || (error.code === '0A000' && /cached plan/.test(error.message));
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { types } from 'node:util';
 import type { PoolClient, QueryResult } from 'pg';
 import { DataError } from '../data-error';
 import { type GuildId, parseGuildId } from '../placement/guild-id';
@@ -241,7 +242,7 @@ function lend(
 }
 
 function isNotHere(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === NOT_HERE;
+  return types.isNativeError(error) && 'code' in error && error.code === NOT_HERE;
 }
 
 /** "shard:token" of the move by which the guild left. */

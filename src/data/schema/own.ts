@@ -19,6 +19,17 @@ export const LOCK_SPACE = 0x626f7463;
  */
 export const OWN_MIGRATIONS: readonly Migration[] = [
   {
+    name: '0000-search-path',
+    // The search path begins with a schema of the user's name. A user called botctl would find, and make, everything here.
+    sql: `
+DO $$ BEGIN
+  IF 'botctl' = ANY (current_schemas(false)) THEN
+    EXECUTE format('ALTER ROLE %I IN DATABASE %I SET search_path = public', current_user, current_database());
+  END IF;
+END $$;
+`,
+  },
+  {
     name: '0001-placement',
     sql: `
 CREATE TABLE botctl.identity (

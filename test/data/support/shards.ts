@@ -1,4 +1,4 @@
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import { EmbeddedPostgres } from '../../../src/data/embedded/postgres';
 import type { Placement } from '../../../src/data/placement/bucket-map';
 import { readPlacement } from '../../../src/data/placement/catalogue';
