@@ -1,0 +1,13 @@
+export { Cache } from './cache';
+export type { CacheOptions } from './cache';
+export { CacheError } from './cache-error';
+export type { CacheErrorCode, ReportError } from './cache-error';
+export type { CacheStats, RegionStats } from './cache-stats';
+export type { GuildId, Level3, Level3Read, Place } from './level3';
+export type { MemoryOptions } from './memory-level';
+export { PostgresLevel } from './postgres-level';
+export type { PostgresLevelOptions, SqlRunner } from './postgres-level';
+export { CACHE_TABLE_DDL } from './postgres-table';
+export type { BreakerState } from './redis-link';
+export type { Region } from './region';
+export type { GetOptions, LoadContext, RegionOptions, SetOptions } from './region-options';

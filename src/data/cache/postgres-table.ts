@@ -1,0 +1,31 @@
+/**
+ * Tables of the durable level, in each database shard. `version` changes with each write of a row; `stamp` says where the
+ * sequence stood when the value was asked for, and later invalidations hit it. A deleted row stays for a while without its
+ * value, so that a load from before the delete finds it.
+ */
+export const CACHE_TABLE_DDL = `
+CREATE SCHEMA IF NOT EXISTS botctl;
+CREATE SEQUENCE IF NOT EXISTS botctl.cache_version;
+CREATE TABLE IF NOT EXISTS botctl.cache_entry (
+  region text NOT NULL,
+  key text NOT NULL,
+  value bytea,
+  tags text[] NOT NULL DEFAULT '{}',
+  version bigint NOT NULL,
+  stamp bigint NOT NULL,
+  written_at timestamptz NOT NULL DEFAULT now(),
+  expires_at timestamptz,
+  PRIMARY KEY (region, key)
+);
+CREATE INDEX IF NOT EXISTS cache_entry_tags ON botctl.cache_entry USING gin (tags) WHERE tags <> '{}';
+CREATE INDEX IF NOT EXISTS cache_entry_prefix ON botctl.cache_entry (region, key text_pattern_ops);
+CREATE INDEX IF NOT EXISTS cache_entry_expiry ON botctl.cache_entry (expires_at) WHERE expires_at IS NOT NULL;
+CREATE TABLE IF NOT EXISTS botctl.cache_invalidation (
+  region text NOT NULL,
+  kind text NOT NULL CHECK (kind IN ('all', 'prefix', 'tag')),
+  pattern text NOT NULL,
+  version bigint NOT NULL,
+  created_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (region, kind, pattern)
+);
+`;
