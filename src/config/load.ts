@@ -7,7 +7,7 @@ import { findConfig, type FoundConfig } from './find';
 import { interpolate, InterpolationError, type Interpolated } from './interpolate';
 import { kindOf, nearestKey, schemaAt, shapeOf } from './nearest';
 import { ConfigError, type Problem } from './problem';
-import { MAX_SHARDS, schema, type Config } from './schema';
+import { MAX_SHARDS, schema, type Config, type Parsed } from './schema';
 import { secretsOf } from './secrets';
 
 export interface LoadOptions {
@@ -32,7 +32,7 @@ export interface LoadedConfig {
 const SANDBOX_TOKEN = 'sandbox-token';
 const TOKEN_PATH: Path = ['bot', 'token'];
 /** Their values are never shown, wherever they come from. */
-const SECRET_PATHS = [/^bot\.token$/, /^bot\.env\./, /^postgres\.shards/, /^redis\.url$/];
+const SECRET_PATHS = [/^bot\.token$/, /^bot\.env\./, /^postgres\.shards/, /^redis\.(url|password|sentinel\.password)$/];
 const MAX_SHOWN = 60;
 
 /**
@@ -113,7 +113,7 @@ class Loading {
 
   #finish(parsed: z.output<typeof schema>): Config {
     const { dir } = this.found;
-    const { bot, sharding, discord, stateDir, ...rest } = parsed;
+    const { bot, sharding, discord, postgres, redis, stateDir, ...rest } = parsed;
     const { shards, ...shardingRest } = sharding;
     const cwd = resolve(dir, bot.cwd ?? '.');
     if (!isFolder(cwd)) {
@@ -135,6 +135,8 @@ class Loading {
         ...shardingRest,
         ...(shards !== undefined && { shards: this.#shards(shards, sharding.totalShards) }),
       },
+      postgres: this.#postgres(postgres),
+      redis: this.#redis(redis),
       stateDir: resolve(dir, stateDir),
     };
     this.#checkOrder(config);
@@ -196,6 +198,53 @@ class Loading {
       this.#add(['discord', 'api'], 'has user and password in it', 'Leave them out; Discord takes the bot token alone');
     }
     return chosen.replace(/\/+$/, '');
+  }
+
+  #postgres({ migrations, tls, ...postgres }: Parsed['postgres']): Config['postgres'] {
+    const path: Path = ['postgres', 'migrations'];
+    const folder = migrations === undefined ? undefined : resolve(this.found.dir, migrations);
+    if (folder !== undefined && !isFolder(folder)) {
+      this.#add(path, `there is no folder ${this.#shown(path, folder)}`, 'Paths are relative to the config file');
+    }
+    const { min, max } = postgres.pool;
+    if (min > max) this.#add(['postgres', 'pool', 'min'], 'is more than postgres.pool.max', 'Make it at most that');
+    return {
+      ...postgres,
+      ...(folder !== undefined && { migrations: folder }),
+      ...(tls !== undefined && { tls: this.#tls(tls, ['postgres', 'tls']) }),
+    };
+  }
+
+  #redis({ tls, ...redis }: Parsed['redis']): Config['redis'] {
+    const ways = (['url', 'sentinel', 'cluster'] as const).filter((key) => redis[key] !== undefined);
+    const [first, second] = ways;
+    if (first !== undefined && second !== undefined) {
+      this.#add(['redis', second], `stands beside redis.${first}`, 'Name one way to Redis: url, sentinel or cluster');
+    }
+    return { ...redis, ...(tls !== undefined && { tls: this.#tls(tls, ['redis', 'tls']) }) };
+  }
+
+  /** The files' paths become whole; they are read when they are used. */
+  #tls<T extends { ca?: string | undefined; cert?: string | undefined; key?: string | undefined }>(
+    tls: T,
+    at: Path,
+  ): T {
+    const whole = { ...tls };
+    for (const name of ['ca', 'cert', 'key'] as const) {
+      const given = tls[name];
+      if (given === undefined) continue;
+      const path: Path = [...at, name];
+      whole[name] = resolve(this.found.dir, given);
+      if (!isFile(whole[name])) {
+        const shown = this.#shown(path, whole[name]);
+        this.#add(path, `there is no file ${shown}`, 'Paths are relative to the config file');
+      }
+    }
+    if ((tls.cert === undefined) !== (tls.key === undefined)) {
+      const missing = tls.cert === undefined ? 'cert' : 'key';
+      this.#add([...at, missing], 'is missing', 'A certificate needs its key, and a key its certificate');
+    }
+    return whole;
   }
 
   #shards(list: readonly (number | string)[], total: number | 'auto'): number[] {

@@ -168,6 +168,64 @@ const gateway = z
 const port = (what: string) =>
   integer(0, 65_535).prefault(0).describe(`Port of ${what}. 0: any free one, the same in later runs.`);
 
+const file = (what: string) => text('the path of a file').optional().describe(what);
+
+const tls = z
+  .strictObject(
+    {
+      ca: file('Certificate authority, PEM.'),
+      cert: file("botctl's own certificate, PEM."),
+      key: file('Its private key, PEM.'),
+      rejectUnauthorized: flag().prefault(true).describe('false: any certificate will do. Encrypted, but not safe.'),
+    },
+    { error: 'expected a mapping' },
+  )
+  .optional()
+  .describe('Encrypted connections. Absent: as the URL says.');
+
+const pool = z
+  .strictObject(
+    {
+      min: integer(0, 100_000)
+        .prefault(10)
+        .describe('Connections kept open by all processes together, to all database shards together.'),
+      max: integer(1, 100_000)
+        .prefault(100)
+        .describe(
+          'Connections that all processes together may open, to all database shards together. It is divided over them; with the embedded server it grows as needed.',
+        ),
+      acquireTimeout: duration('10ms', '10m').prefault('30s').describe('Longest wait for a connection.'),
+      idleTimeout: duration('1s', '24h')
+        .prefault('10m')
+        .describe('An idle connection above `min` is closed after so long.'),
+      maxLifetime: duration('10s', '7d').prefault('1h').describe('A connection is replaced after so long.'),
+      statementTimeout: duration('0s', '24h')
+        .prefault('30s')
+        .describe('A statement that takes longer is cancelled. 0s: none is.'),
+      idleInTransactionTimeout: duration('1s', '24h')
+        .prefault('60s')
+        .describe('A transaction in which nothing happens for so long is rolled back.'),
+      preparedStatements: flag().prefault(true).describe('false: nothing is prepared under a name, for old poolers.'),
+      pgbouncer: flag()
+        .prefault(false)
+        .describe('true: PgBouncer in transaction mode is between; time-outs are then those of the role.'),
+    },
+    { error: 'expected a mapping' },
+  )
+  .prefault({})
+  .describe('Connections of the bot to Postgres.');
+
+const defer = z
+  .strictObject(
+    {
+      maxEntries: integer(1, 100_000_000).prefault(100_000).describe('Writes that one process keeps at most.'),
+      maxBytes: size('1MB', '1TB').prefault('64MB').describe('Bytes that they take at most.'),
+    },
+    { error: 'expected a mapping' },
+  )
+  .prefault({})
+  .describe('Writes that wait on disk while their database shard is down (`db.defer`).');
+
 const postgres = z
   .strictObject(
     {
@@ -189,11 +247,30 @@ const postgres = z
         )
         .prefault({})
         .describe('The server that botctl runs itself.'),
+      tables: z
+        .record(z.string(), text('the name of a column'), {
+          error: 'expected names of tables with their guild-id column',
+        })
+        .prefault({})
+        .describe('Tables whose rows belong to a guild, each with the column of its id: they move with the guild.'),
+      migrations: text('the path of a folder')
+        .optional()
+        .describe(
+          'Folder of .sql files that are applied to every database shard at the start, in the order of their names.',
+        ),
+      tls,
+      pool,
+      defer,
     },
     { error: 'expected a mapping' },
   )
   .prefault({})
   .describe('The Postgres tier.');
+
+const hosts = (what: string) =>
+  z.array(text('host:port').regex(/^[^:\s]+:\d+$/, { error: 'expected host:port' }), {
+    error: `expected a list of ${what}`,
+  });
 
 const redis = z
   .strictObject(
@@ -201,6 +278,21 @@ const redis = z
       url: url(['redis:', 'rediss:'], 'redis://:password@host:6379/0')
         .optional()
         .describe('Address of Redis. Absent: an embedded one if there is a redis-server.'),
+      sentinel: z
+        .strictObject(
+          {
+            name: text('the name of a master').describe('Name of the master group.'),
+            hosts: hosts('sentinels').describe('Sentinels, as host:port.'),
+            password: text('a password').optional().describe('Password of the sentinels.'),
+          },
+          { error: 'expected a mapping' },
+        )
+        .optional()
+        .describe('Instead of `url`: a master found by Redis Sentinel.'),
+      cluster: hosts('nodes').optional().describe('Instead of `url`: nodes of a Redis Cluster, as host:port.'),
+      username: text('a user name').optional().describe('For `sentinel` and `cluster`.'),
+      password: text('a password').optional().describe('For `sentinel` and `cluster`.'),
+      tls,
       embedded: z
         .strictObject(
           {
@@ -216,6 +308,17 @@ const redis = z
   )
   .prefault({})
   .describe('The Redis tier.');
+
+const cache = z
+  .strictObject(
+    {
+      maxEntries: integer(1, 100_000_000).prefault(50_000).describe('Entries in the memory of one process, at most.'),
+      maxBytes: size('1MB', '1TB').prefault('64MB').describe('Bytes that they take at most, estimated.'),
+    },
+    { error: 'expected a mapping' },
+  )
+  .prefault({})
+  .describe('The cache of the SDK.');
 
 const http = z
   .strictObject(
@@ -274,6 +377,7 @@ export const schema = z.strictObject(
     gateway,
     postgres,
     redis,
+    cache,
     http,
     sandbox,
     stateDir: text('the path of a folder')
@@ -287,7 +391,7 @@ export const schema = z.strictObject(
 );
 
 export type Input = z.input<typeof schema>;
-type Parsed = z.output<typeof schema>;
+export type Parsed = z.output<typeof schema>;
 
 /** The config as the rest of botctl sees it: defaults applied, durations in ms, sizes in bytes, paths absolute. */
 export interface Config extends Omit<Parsed, 'bot' | 'sharding'> {

@@ -9,7 +9,14 @@ const HIDDEN = '[hidden]';
 export function secretsOf(config: Config, fromFiles: readonly string[]): string[] {
   const urls = [...(config.postgres.shards ?? []), ...(config.redis.url === undefined ? [] : [config.redis.url])];
   const env = Object.entries(config.bot.env).filter(([name]) => SECRET_NAME.test(name));
-  const all = [config.bot.token, ...fromFiles, ...env.map(([, value]) => value), ...urls.flatMap(passwordsIn)];
+  const redis = [config.redis.password, config.redis.sentinel?.password].filter((secret) => secret !== undefined);
+  const all = [
+    config.bot.token,
+    ...fromFiles,
+    ...redis,
+    ...env.map(([, value]) => value),
+    ...urls.flatMap(passwordsIn),
+  ];
   return [...new Set(all)].filter((secret) => secret.length >= MIN_LENGTH);
 }
 
@@ -41,7 +48,18 @@ export function redactConfig(config: Config, secrets: readonly string[] = []): C
       ...config.postgres,
       ...(config.postgres.shards !== undefined && { shards: config.postgres.shards.map(hidePassword) }),
     },
-    redis: { ...config.redis, ...(config.redis.url !== undefined && { url: hidePassword(config.redis.url) }) },
+    redis: redactRedis(config.redis),
+  };
+}
+
+function redactRedis({ url, password, sentinel, ...redis }: Config['redis']): Config['redis'] {
+  return {
+    ...redis,
+    ...(url !== undefined && { url: hidePassword(url) }),
+    ...(password !== undefined && { password: HIDDEN }),
+    ...(sentinel !== undefined && {
+      sentinel: { ...sentinel, ...(sentinel.password !== undefined && { password: HIDDEN }) },
+    }),
   };
 }
 
