@@ -1,0 +1,32 @@
+import { readFile } from 'node:fs/promises';
+import type { Placement } from '../placement/bucket-map';
+import { readPlacement, restorePlacement, type StoredPlacement } from '../placement/catalogue';
+import { ShardPool } from '../pool/shard-pool';
+import type { DataSettings } from '../settings';
+import { Database } from './database';
+import { Placements } from './placements';
+
+/** The database shards as one process uses them. Connects when first asked something. */
+export function openDatabase(settings: Omit<DataSettings, 'redis' | 'cache' | 'defer'>): Database {
+  const { databaseUrls, pool, tls, owner, placementFile } = settings;
+  const pools = databaseUrls.map(
+    (url, shard) => new ShardPool({ ...pool, shard, url, ssl: tls, applicationName: `botctl ${owner}` }),
+  );
+  const [catalogue] = pools;
+  if (catalogue === undefined) throw new Error('there are no database shards');
+  return new Database(
+    pools,
+    new Placements({
+      read: () => readPlacement({ query: (text, values = []) => catalogue.query(null, text, values) }),
+      readKept: () => readKept(placementFile),
+    }),
+  );
+}
+
+async function readKept(file: string): Promise<Placement | null> {
+  try {
+    return restorePlacement(JSON.parse(await readFile(file, 'utf8')) as StoredPlacement);
+  } catch {
+    return null; // none was kept, or it cannot be read: as good as none
+  }
+}
