@@ -49,6 +49,7 @@ export class Agent {
   readonly #reported = new Map<number, string>();
   readonly #notices = new Map<NoticeCode, string>();
   readonly #stopHandlers = new Set<StopHandler>();
+  #bridge: SdkBridge | null = null;
   #timings: AgentTimings;
   #discordJs: string | null = null;
   #everAttached = false;
@@ -68,7 +69,10 @@ export class Agent {
     });
     this.#bot = new BotChannel(process, this.#channel);
     this.#permits = new Permits((frame) => this.#channel.send(frame));
-    this.#sampler = new Sampler(() => this.#reports());
+    this.#sampler = new Sampler(
+      () => this.#reports(),
+      () => this.#bridge?.dataSample?.() ?? null,
+    );
   }
 
   start(): void {
@@ -277,7 +281,9 @@ export class Agent {
       version: SDK_BRIDGE_VERSION,
       cluster: Object.freeze({ id: clusterId, shardIds: Object.freeze([...shardIds]), totalShards, release }),
       stopHandlers: this.#stopHandlers,
+      dataSample: null,
     };
+    this.#bridge = bridge;
     Object.defineProperty(globalThis, SDK_BRIDGE, { value: bridge });
   }
 

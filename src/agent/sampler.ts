@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
+import type { DataSample } from '../ipc/data-sample';
 import type { Sample, ShardReport } from '../ipc/messages';
 
 const NS_PER_MS = 1e6;
@@ -11,7 +12,10 @@ export class Sampler {
   readonly #heapLimit = getHeapStatistics().heap_size_limit;
   #rejections = 0;
 
-  constructor(private readonly reports: () => ShardReport[]) {
+  constructor(
+    private readonly reports: () => ShardReport[],
+    private readonly data: () => DataSample | null,
+  ) {
     this.#delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
     this.#delay.enable();
     this.#countRejections();
@@ -21,6 +25,7 @@ export class Sampler {
     const delay = this.#delay;
     const memory = process.memoryUsage();
     const cpu = process.cpuUsage();
+    const data = this.data();
     const sample: Sample = {
       at: Date.now(),
       uptimeMs: Math.round(process.uptime() * 1_000),
@@ -35,6 +40,7 @@ export class Sampler {
       loopDelayMaxMs: beyond(delay.max),
       unhandledRejections: this.#rejections,
       shards: this.reports(),
+      ...(data !== null && { data }),
     };
     delay.reset();
     return sample;

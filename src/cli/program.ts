@@ -107,6 +107,7 @@ export function buildProgram(context: CliContext): Program {
     .action(act(async () => (await import('./commands/init.js')).init));
 
   defineConfig(define, act, program);
+  defineDb(define, act, program);
   defineSandbox(define, act, program);
 
   program
@@ -145,6 +146,46 @@ function defineConfig(define: Define, act: Act, program: Command): void {
   define(config, 'schema', 'Print the JSON Schema, for editors.', ['botctl config schema > botctl.schema.json']).action(
     act(async () => (await import('./commands/config.js')).printSchema),
   );
+}
+
+function defineDb(define: Define, act: Act, program: Command): void {
+  const load = async () => import('./commands/db.js');
+  const db = program
+    .command('db')
+    .description('Look at the database shards, migrate them, move guilds.')
+    .exitOverride();
+  define(db, 'status', 'Show the database shards, their connections, moves and migrations.', [
+    'botctl db status',
+    'botctl db status --json | jq .moves',
+  ])
+    .option('--json', 'Print JSON.')
+    .action(act(async () => (await load()).dbStatus));
+  define(db, 'migrate', 'Apply the migrations of postgres.migrations to every database shard.', [
+    'botctl db migrate',
+  ]).action(act(async () => (await load()).migrate));
+  define(db, 'move-guild', 'Move a guild to another database shard while it is written to.', [
+    'botctl db move-guild 81384788765712384 --to 2',
+  ])
+    .argument('<guild>', "The guild's id.")
+    .addOption(
+      new Option('--to <shard>', 'The database shard.').argParser(number(0, 100_000)).makeOptionMandatory(true),
+    )
+    .action(act(async () => (await load()).moveGuild));
+  define(db, 'abort-move', 'Take an unfinished move of a guild back.', ['botctl db abort-move 81384788765712384'])
+    .argument('<guild>', "The guild's id.")
+    .action(act(async () => (await load()).abortMove));
+  define(db, 'rebalance', 'Move guilds until all database shards hold equally many, for example after adding one.', [
+    'botctl db rebalance --dry-run',
+    'botctl db rebalance',
+    'botctl db rebalance --drain 3   # before database shard 3 is given up',
+  ])
+    .option('--drain <shard>', 'This database shard shall hold none afterwards; may be repeated.', collect, [])
+    .option('--dry-run', 'Only say what would be moved.')
+    .action(act(async () => (await load()).rebalance));
+}
+
+function collect(text: string, list: number[]): number[] {
+  return [...list, number(0, 100_000)(text)];
 }
 
 function defineSandbox(define: Define, act: Act, program: Command): void {

@@ -76,6 +76,7 @@ function empty(stateDir: string, record: SupervisorRecord | null, name: string):
     gateway: { gate: 'passing', retryAt: null, reason: null },
     postgres: { ...off, shards: 0 },
     redis: off,
+    data: null,
     verdict: 'down',
     problems: [],
   };

@@ -1,5 +1,14 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { ControlError, type ApiError, type Progress, type RestartRequest, type Status } from './contract';
+import {
+  ControlError,
+  type ApiError,
+  type DbOverview,
+  type MoveRequest,
+  type Progress,
+  type RebalanceRequest,
+  type RestartRequest,
+  type Status,
+} from './contract';
 
 /** Silence on a progress stream for longer than this, ms, means that the supervisor is gone or hangs (it beats each 1 s). */
 const SILENCE_MS = 10_000;
@@ -46,6 +55,28 @@ export class ControlClient {
 
   async restart(request: RestartRequest, onProgress: (line: Progress) => void): Promise<Progress> {
     return await this.#stream('/v1/restart', request, onProgress);
+  }
+
+  async dbOverview({ timeoutMs = 10_000 }: { timeoutMs?: number } = {}): Promise<DbOverview> {
+    const { response, text } = await this.#call('GET', '/v1/db', undefined, timeoutMs);
+    if (response.statusCode !== 200) throw refusal(response, text);
+    return parseJson(text) as DbOverview;
+  }
+
+  async moveGuild(request: MoveRequest, onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/db/move', request, onProgress);
+  }
+
+  async abortMove(request: Pick<MoveRequest, 'guild'>, onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/db/abort-move', request, onProgress);
+  }
+
+  async rebalance(request: RebalanceRequest, onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/db/rebalance', request, onProgress);
+  }
+
+  async migrate(onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/db/migrate', {}, onProgress);
   }
 
   async #stream(path: string, body: object, onProgress: (line: Progress) => void): Promise<Progress> {

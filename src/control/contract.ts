@@ -105,6 +105,68 @@ export interface PostgresStatus extends ServerStatus {
   shards: number;
 }
 
+export interface DatabaseShardStatus {
+  shard: number;
+  /** Host, port and database, never a password. */
+  address: string;
+  /** Buckets that are placed on it. */
+  buckets: number;
+  /** Guilds that are placed on it by themselves. */
+  pinnedGuilds: number;
+  /** Connections of all the bot's processes that use the SDK. */
+  pools: PoolStatus;
+}
+
+/** Sums over processes; times are the worst. */
+export interface PoolStatus {
+  processes: number;
+  max: number;
+  total: number;
+  idle: number;
+  inUse: number;
+  waiting: number;
+  acquireTimeouts: number;
+  errors: number;
+  acquireP99Ms: number;
+}
+
+export interface MoveStatus {
+  unit: string;
+  from: number;
+  to: number;
+  phase: string;
+  rows: number | null;
+}
+
+/** Sums over processes. */
+export interface CacheStatus {
+  processes: number;
+  l1: { hits: number; misses: number; entries: number; bytes: number; evictions: number };
+  /** open: left alone because it does not answer, in so many processes; null: there is no Redis. */
+  l2: { hits: number; misses: number; errors: number; open: number } | null;
+  l3: { hits: number; misses: number; errors: number };
+  loads: number;
+  loadErrors: number;
+}
+
+/** Writes that wait on disk, over all processes. */
+export interface DeferredStatus {
+  pending: number;
+  bytes: number;
+  oldestAgeMs: number | null;
+  deadLetters: number;
+}
+
+export interface DataStatus {
+  /** Why the database shards are not ready; null: they are. */
+  problem: string | null;
+  shards: DatabaseShardStatus[];
+  /** The move that is under way. */
+  move: MoveStatus | null;
+  cache: CacheStatus | null;
+  deferred: DeferredStatus | null;
+}
+
 export interface Status {
   apiVersion: number;
   bot: { name: string; entry: string | null; totalShards: number | null };
@@ -126,6 +188,8 @@ export interface Status {
   gateway: GatewayStatus;
   postgres: PostgresStatus;
   redis: ServerStatus;
+  /** null: there are no database shards. */
+  data: DataStatus | null;
   /** well: all shards ready; degraded: something is not; down: no supervisor. Decides the exit code 0, 1, 3. */
   verdict: 'well' | 'degraded' | 'down';
   /** What is wrong, most important first; one sentence each. Empty when well. */
@@ -145,6 +209,34 @@ export interface Progress {
   text: string;
 }
 
+/** A guild, or with `abort` the one whose move is taken back. Ids are text. */
+export interface MoveRequest {
+  guild: string;
+  to: number;
+}
+
+export interface RebalanceRequest {
+  /** Database shards that shall hold nothing afterwards. */
+  drain: number[];
+  /** Only say what would be done. */
+  dryRun: boolean;
+}
+
+/** What `botctl db status` shows beyond the status. */
+export interface DbOverview {
+  moves: {
+    unit: string;
+    from: number;
+    to: number;
+    state: string;
+    rows: number | null;
+    pauseMs: number | null;
+    startedAt: string;
+    message: string | null;
+  }[];
+  migrations: { name: string; shards: { shard: number; appliedAt: string | null; changed: boolean }[] }[];
+}
+
 export interface ApiError {
   error: string;
   hint?: string;
@@ -158,6 +250,16 @@ export interface ControlHandlers {
   stop(onProgress: (line: Progress) => void): Promise<void>;
   /** POST /v1/restart */
   restart(request: RestartRequest, onProgress: (line: Progress) => void): Promise<void>;
+  /** GET /v1/db */
+  dbOverview(): Promise<DbOverview>;
+  /** POST /v1/db/move */
+  moveGuild(request: MoveRequest, onProgress: (line: Progress) => void): Promise<void>;
+  /** POST /v1/db/abort-move */
+  abortMove(request: Pick<MoveRequest, 'guild'>, onProgress: (line: Progress) => void): Promise<void>;
+  /** POST /v1/db/rebalance */
+  rebalance(request: RebalanceRequest, onProgress: (line: Progress) => void): Promise<void>;
+  /** POST /v1/db/migrate */
+  migrate(onProgress: (line: Progress) => void): Promise<void>;
 }
 
 /** Thrown by handlers for the caller to see: `status` is the HTTP status code. */

@@ -2,7 +2,8 @@ import { chmodSync, lstatSync, statSync, unlinkSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
-import { ControlError, type ApiError, type ControlHandlers, type Progress, type RestartRequest } from './contract';
+import { ControlError, type ApiError, type ControlHandlers, type Progress } from './contract';
+import { parseAbort, parseMove, parseRebalance, parseRestart } from './requests';
 import { MAX_SOCKET_PATH_BYTES, ensurePrivateDir } from './socket-path';
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -119,6 +120,33 @@ export class ControlServer {
         await this.#progress(response, (onProgress) => handlers.restart(restart, onProgress));
         return;
       }
+      case '/v1/db':
+        allow(request, response, 'GET');
+        sendJson(response, 200, await handlers.dbOverview());
+        return;
+      case '/v1/db/move': {
+        allow(request, response, 'POST');
+        const move = parseMove(await readBody(request));
+        await this.#progress(response, (onProgress) => handlers.moveGuild(move, onProgress));
+        return;
+      }
+      case '/v1/db/abort-move': {
+        allow(request, response, 'POST');
+        const move = parseAbort(await readBody(request));
+        await this.#progress(response, (onProgress) => handlers.abortMove(move, onProgress));
+        return;
+      }
+      case '/v1/db/rebalance': {
+        allow(request, response, 'POST');
+        const rebalance = parseRebalance(await readBody(request));
+        await this.#progress(response, (onProgress) => handlers.rebalance(rebalance, onProgress));
+        return;
+      }
+      case '/v1/db/migrate':
+        allow(request, response, 'POST');
+        await readBody(request);
+        await this.#progress(response, (onProgress) => handlers.migrate(onProgress));
+        return;
       default:
         throw new ControlError(404, `no such route: ${path}`, 'is botctl here newer or older than the supervisor?');
     }
@@ -204,28 +232,6 @@ async function readBody(request: IncomingMessage): Promise<string> {
     request.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')));
     request.once('close', () => reject(new ControlError(400, 'the request broke off')));
   });
-}
-
-function parseRestart(text: string): RestartRequest {
-  let body: unknown;
-  try {
-    body = text === '' ? {} : JSON.parse(text);
-  } catch {
-    throw new ControlError(400, 'the body is not JSON');
-  }
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw new ControlError(400, 'the body must be an object', 'such as {"cluster": 3}');
-  }
-  const request: RestartRequest = {};
-  for (const [key, value] of Object.entries(body)) {
-    if (key !== 'cluster' && key !== 'shard') throw new ControlError(400, `unknown key: ${key}`);
-    if (!Number.isSafeInteger(value) || value < 0) throw new ControlError(400, `${key} must be a number from 0 on`);
-    request[key] = value as number;
-  }
-  if (request.cluster !== undefined && request.shard !== undefined) {
-    throw new ControlError(400, 'give a cluster or a shard, not both');
-  }
-  return request;
 }
 
 async function removeStaleSocket(path: string): Promise<void> {

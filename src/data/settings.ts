@@ -7,8 +7,6 @@ import type { RedisSource } from './redis';
 export interface DataSettings {
   /** Name of the bot: keeps its keys in Redis apart from others'. */
   name: string;
-  /** Who this process is, the same after a restart: `cluster-3`. */
-  owner: string;
   /** One per database shard; empty: no database. */
   databaseUrls: string[];
   tls?: ConnectionOptions;

@@ -6,6 +6,8 @@
  * grace time is over. Every frame of an agent belongs to the incarnation named in its `hello`.
  */
 
+import type { DataSample } from './data-sample';
+
 /** Raised whenever a frame changes its meaning. Supervisor and agent of different versions do not adopt each other. */
 export const PROTOCOL_VERSION = 1;
 
@@ -66,6 +68,8 @@ export interface Sample {
   loopDelayMaxMs: number;
   unhandledRejections: number;
   shards: ShardReport[];
+  /** Absent while the bot uses neither database nor cache of the SDK. */
+  data?: DataSample;
 }
 
 /** Why a cluster runs with less than the full agent; shown in `status`. */

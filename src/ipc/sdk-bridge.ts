@@ -1,3 +1,5 @@
+import type { DataSample } from './data-sample';
+
 /**
  * What the agent gives to the SDK in the same process. The bot's copy of botctl and the supervisor's are different
  * modules, so they meet under a registered symbol.
@@ -5,7 +7,7 @@
 export const SDK_BRIDGE = Symbol.for('botctl.agent');
 
 /** Raised whenever the bridge changes its meaning; an SDK of another version behaves as without botctl. */
-export const SDK_BRIDGE_VERSION = 1;
+export const SDK_BRIDGE_VERSION = 2;
 
 export interface ClusterInfo {
   id: number;
@@ -20,4 +22,6 @@ export interface SdkBridge {
   version: number;
   cluster: ClusterInfo;
   stopHandlers: Set<StopHandler>;
+  /** Set by the SDK once the bot uses its databases. */
+  dataSample: (() => DataSample | null) | null;
 }

@@ -1,13 +1,124 @@
 /**
- * What a bot may import from `botctl`. Everything here works without botctl too: then there is no cluster, and handlers
- * are simply never called.
+ * What a bot may import from `botctl`. Everything here works without botctl too: then there is no cluster, handlers are
+ * simply never called, `db` says that there is no database, and `cache` is one in memory.
  */
+import type { GetOptions, Level3, PostgresLevelOptions, Region, RegionOptions, SetOptions } from '../data/cache';
+import type { DeferOutcome } from '../data/defer';
+import type { GuildId } from '../data/placement/guild-id';
+import type {
+  Database,
+  EveryShardOptions,
+  GuildConnection,
+  Rows,
+  ShardConnection,
+  TransactionOptions,
+} from '../data/router/database';
 import { SDK_BRIDGE, SDK_BRIDGE_VERSION, type ClusterInfo, type SdkBridge, type StopHandler } from '../ipc/sdk-bridge';
+import type { DataRuntime } from './data';
+import { hasLeftWrites } from './left-writes';
 
-export type { ClusterInfo, StopHandler };
+export { DataError, type DataErrorCode } from '../data/data-error';
+export type {
+  ClusterInfo,
+  DeferOutcome,
+  EveryShardOptions,
+  GetOptions,
+  GuildConnection,
+  GuildId,
+  Level3,
+  Region,
+  RegionOptions,
+  Rows,
+  SetOptions,
+  ShardConnection,
+  StopHandler,
+  TransactionOptions,
+};
 
 /** The cluster that this process is, or null when it does not run under botctl. */
 export const cluster: ClusterInfo | null = bridge()?.cluster ?? null;
+
+/** Whose deferred writes these are: the next process of the cluster takes them up. */
+const OWNER = cluster === null ? 'bot' : `cluster-${cluster.id}`;
+
+let runtime: DataRuntime | null = null;
+
+/** Loaded when it is first needed: a bot without a database does not carry it. */
+function data(): DataRuntime {
+  if (runtime === null) {
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- only now, and not in a promise
+    const { DataRuntime: Runtime } = require('./data') as { DataRuntime: typeof DataRuntime };
+    const made = new Runtime(process.env, OWNER);
+    runtime = made;
+    const found = bridge();
+    if (found !== null) found.dataSample = () => made.sample();
+  }
+  return runtime;
+}
+
+export interface DeferOptions {
+  /** A write with a key that has landed before is not done again. Absent: each call is a write of its own. */
+  key?: string;
+}
+
+/** The bot's tables, spread over the database shards by guild. Guild ids are text or bigint, never numbers. */
+export const db = {
+  /** One statement on the guild's shard. Errors: DataError, or pg's DatabaseError when the statement is at fault. */
+  query<R = Record<string, unknown>>(guildId: GuildId, text: string, values?: readonly unknown[]): Promise<Rows<R>> {
+    return attempt(() => data().database.query<R>(guildId, text, values));
+  },
+
+  /** Committed when `fn` resolves, else rolled back. Error: DataError with `outcomeUnknown` if the commit got no answer. */
+  transaction<T>(guildId: GuildId, fn: (tx: GuildConnection) => Promise<T>, options?: TransactionOptions): Promise<T> {
+    return attempt(() => data().database.transaction(guildId, fn, options));
+  },
+
+  /** Lends `fn` one connection to the guild's shard. */
+  executeOnShard<T>(guildId: GuildId, fn: (connection: GuildConnection) => Promise<T>): Promise<T> {
+    return attempt(() => data().database.executeOnShard(guildId, fn));
+  },
+
+  /** The guild's shard at present, for several statements in a row. */
+  shard(guildId: GuildId): Promise<GuildConnection> {
+    return attempt(() => data().database.shard(guildId));
+  },
+
+  /** Calls `fn` for every database shard. Error: AggregateError, after all have settled. */
+  everyShard<T>(fn: (connection: ShardConnection) => Promise<T>, options?: EveryShardOptions): Promise<T[]> {
+    return attempt(() => data().database.everyShard(fn, options));
+  },
+
+  /**
+   * A write that is not lost while its shard is down: executed at once, or kept on disk and executed later, in the order
+   * of the guild's writes. Resolves when it is safe. Errors: DataError QUEUE_FULL, DISK_FULL.
+   */
+  defer(
+    guildId: GuildId,
+    text: string,
+    values: readonly unknown[] = [],
+    options: DeferOptions = {},
+  ): Promise<{ outcome: DeferOutcome; key: string }> {
+    return attempt(() => data().defer(guildId, text, values, options));
+  },
+
+  /** Connections of this process, by database shard. */
+  stats(): ReturnType<Database['stats']> {
+    return runtime?.database.stats() ?? [];
+  },
+};
+
+/** Values in this process's memory, in Redis, and in a table or wherever `load` finds them. */
+export const cache = {
+  /** One kind of values, with its loader and its times (ms). A name can be taken once. Error: RangeError. */
+  region<T>(name: string, options: RegionOptions<T>): Region<T> {
+    return data().region(name, options);
+  },
+
+  /** A durable level for `store`: a table on every database shard. */
+  table<T>(options: PostgresLevelOptions): Level3<T> {
+    return data().table(options);
+  },
+};
 
 /** Addresses of the Postgres database shards, passwords included. Empty without botctl or without Postgres. */
 export function databaseUrls(): string[] {
@@ -34,4 +145,15 @@ export function onStop(handler: StopHandler): () => void {
 function bridge(): SdkBridge | null {
   const found = (globalThis as Record<symbol, unknown>)[SDK_BRIDGE] as SdkBridge | undefined;
   return found?.version === SDK_BRIDGE_VERSION ? found : null;
+}
+
+/** Whatever goes wrong comes as a rejection. */
+async function attempt<T>(work: () => Promise<T>): Promise<T> {
+  return work();
+}
+
+if (cluster !== null && hasLeftWrites(process.env, OWNER)) {
+  data()
+    .resumeDeferred()
+    .catch((error: unknown) => console.error('deferred writes cannot be taken up:', error));
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { DATA_SETTINGS, type DataSettings } from '../data/settings';
 import type { BotSpec } from '../sharding/master';
 
 export interface BotSpecOptions {
@@ -16,6 +17,8 @@ export interface BotSpecOptions {
   /** Addresses of the databases, with passwords. */
   databaseUrls: readonly string[];
   redisUrl: string | null;
+  /** For the SDK. */
+  data: DataSettings;
   /** Values that may not be in the process's visible environment. */
   secrets: readonly string[];
   discordApi: string;
@@ -33,7 +36,7 @@ const PRIVATE_VARIABLES = ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID', 'BO
 
 /** How to run the bot: node, our agent preloaded, tsx for TypeScript, then the entry. */
 export function botSpec(options: BotSpecOptions): BotSpec {
-  const { entry, args, nodeArgs, cwd, token, botEnv, databaseUrls, redisUrl } = options;
+  const { entry, args, nodeArgs, cwd, token, botEnv, databaseUrls, redisUrl, data } = options;
   const agent = join(__dirname, '..', 'agent', 'preload.js');
   const typescript = TYPESCRIPT.test(entry) ? ['--import', pathToFileURL(require.resolve('tsx')).href] : [];
   const secretEnv: Record<string, string> = {
@@ -41,6 +44,7 @@ export function botSpec(options: BotSpecOptions): BotSpec {
     DISCORD_TOKEN: token,
     ...(databaseUrls.length > 0 && { BOTCTL_DATABASE_URLS: JSON.stringify(databaseUrls) }),
     ...(redisUrl !== null && { BOTCTL_REDIS_URL: redisUrl }),
+    [DATA_SETTINGS]: JSON.stringify(data),
   };
   const all = [...nodeArgs, '--require', agent, ...typescript, entry, ...args];
   const fingerprint = createHash('sha256')

@@ -1,5 +1,7 @@
 import { CONTROL_API_VERSION, type ClusterStatus, type ShardStatus, type Status } from '../control/contract';
+import type { DataSample } from '../ipc/data-sample';
 import type { MasterView } from '../sharding/master';
+import { buildDataStatus, type DataView } from './data-status';
 import type { SupervisorRecord } from './supervisor-lock';
 import type { TierStatus } from './tiers';
 
@@ -11,6 +13,8 @@ export interface StatusInput {
   entry: string | null;
   stateDir: string;
   tiers: TierStatus;
+  /** null: there are no database shards. */
+  data: DataView | null;
   /** null while the master does not exist yet. */
   master: MasterView | null;
   /** What the supervisor is busy with before the master exists, or why it cannot go on. */
@@ -45,6 +49,7 @@ export function buildStatus(input: StatusInput): Status {
     gateway: master?.gate ?? { gate: 'passing', retryAt: null, reason: null },
     postgres: tiers.postgres,
     redis: tiers.redis,
+    data: input.data === null ? null : buildDataStatus(input.data, samplesOf(master)),
     verdict: well ? 'well' : 'degraded',
     problems,
   };
@@ -64,6 +69,10 @@ function clusterStatus(cluster: MasterView['clusters'][number]): ClusterStatus {
 
 function shardStatus(shard: MasterView['shards'][number]): ShardStatus {
   return { ...shard };
+}
+
+function samplesOf(master: MasterView | null): DataSample[] {
+  return (master?.clusters ?? []).flatMap(({ sample }) => (sample?.data === undefined ? [] : [sample.data]));
 }
 
 function identifyStatus(master: MasterView | null): Status['identify'] {
@@ -108,6 +117,10 @@ function findProblems(input: StatusInput, clusters: ClusterStatus[], shards: Sha
   if (waiting.length > 0) problems.push(`${plural(waiting.length, 'shard')} not ready: ${summary(waiting)}.`);
   if (tiers.postgres.state === 'down') problems.push(`Postgres is down: ${tiers.postgres.message ?? 'no answer'}.`);
   if (tiers.redis.state === 'down') problems.push(`Redis is down: ${tiers.redis.message ?? 'no answer'}.`);
+  if (input.data !== null && tiers.postgres.state === 'up') {
+    const { problem } = input.data;
+    if (problem !== null) problems.push(`The database shards are not ready: ${problem}.`);
+  }
   return problems;
 }
 

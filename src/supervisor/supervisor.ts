@@ -16,14 +16,20 @@ import { SESSIONS_DIR } from '../sharding/session-store';
 import { LocalShardAssignment, planClusters } from '../sharding/plan';
 import { previousTotalShards } from '../sharding/previous-run';
 
+import type { DataSettings } from '../data/settings';
 import { botSpec } from './bot-spec';
+import { DataCommands } from './data-commands';
+import { dataSettings } from './data-settings';
+import { DataTier } from './data-tier';
 import { logEvent } from './event-log';
 import { SandboxProcess } from './sandbox-process';
 import { SdNotify } from './sd-notify';
 import { prepareStateDir } from './state-dir';
 import { buildStatus } from './status';
 import { SupervisorLock } from './supervisor-lock';
-import { Tiers } from './tiers';
+import { redisSource } from './redis-source';
+import { type TierAddresses, Tiers } from './tiers';
+import { readTls } from './tls';
 
 export interface SupervisorOptions {
   config: Config;
@@ -56,6 +62,7 @@ export class Supervisor {
   #http: HttpServer | null = null;
   #sandbox: SandboxProcess | null = null;
   #tiers: Tiers | null = null;
+  #data: DataTier | null = null;
   #master: Master | null = null;
   #statusTimer: NodeJS.Timeout | null = null;
   #message: string | null = null;
@@ -107,6 +114,7 @@ export class Supervisor {
       entry: config.bot.entry,
       stateDir: config.stateDir,
       tiers: this.#tiers?.status ?? NO_TIERS,
+      data: this.#data?.view() ?? null,
       master: this.#master?.view() ?? null,
       message: this.#message,
       now,
@@ -129,12 +137,18 @@ export class Supervisor {
   async #bringUp(lock: SupervisorLock): Promise<void> {
     const { config, logger } = this.#options;
     ensurePrivateDir(socketDir(config.stateDir));
+    const commands = new DataCommands(() => this.#data);
     const control = new ControlServer({
       path: controlSocketPath(config.stateDir),
       handlers: {
         status: () => this.status(),
         stop: (onProgress) => this.stop(onProgress),
         restart: (request, onProgress) => this.#restart(request, onProgress),
+        dbOverview: () => commands.dbOverview(),
+        moveGuild: (request, onProgress) => commands.moveGuild(request, onProgress),
+        abortMove: (request, onProgress) => commands.abortMove(request, onProgress),
+        rebalance: (request, onProgress) => commands.rebalance(request, onProgress),
+        migrate: (onProgress) => commands.migrate(onProgress),
       },
       log: logger,
     });
@@ -146,21 +160,42 @@ export class Supervisor {
     const tiers = new Tiers(
       {
         stateDir: config.stateDir,
-        postgres: { urls: config.postgres.shards, embedded: config.postgres.embedded },
-        redis: { url: config.redis.url, embedded: config.redis.embedded },
+        postgres: {
+          urls: config.postgres.shards,
+          embedded: config.postgres.embedded,
+          ...(config.postgres.tls !== undefined && { tls: readTls(config.postgres.tls) }),
+        },
+        redis: {
+          url: config.redis.url ?? null,
+          source: redisSource(config.redis, null),
+          embedded: config.redis.embedded,
+        },
       },
       logger,
       this.#options.onSecret,
     );
     this.#tiers = tiers;
     const signal = this.#abort.signal;
-    const [addresses, { gateway, asOf, api }] = await Promise.all([tiers.start(signal), this.#findGateway(signal)]);
+    const [addresses, { gateway, asOf, api }] = await Promise.all([
+      this.#startTiers(tiers, signal),
+      this.#findGateway(signal),
+    ]);
     signal.throwIfAborted();
     this.#message = null;
     await this.#startMaster({ gateway, asOf, api, ...addresses });
     lock.update({ state: 'running' });
     this.#notify.ready();
     this.#statusTimer = setInterval(() => this.#tellStatus(), STATUS_INTERVAL_MS).unref();
+  }
+
+  async #startTiers(tiers: Tiers, signal: AbortSignal): Promise<TierAddresses> {
+    const { config, logger } = this.#options;
+    const addresses = await tiers.start(signal);
+    const { databaseUrls } = addresses;
+    if (databaseUrls.length === 0 || signal.aborted) return addresses;
+    this.#data = new DataTier({ config, databaseUrls, logger });
+    await this.#data.start();
+    return addresses;
   }
 
   async #startHttp(lock: SupervisorLock): Promise<void> {
@@ -232,6 +267,7 @@ export class Supervisor {
       ...(previousTotal !== undefined && { previousTotal }),
     });
     const plan = planClusters(assignment.assign(found.gateway), sharding.shardsPerCluster);
+    const data = await this.#dataSettings(plan.clusters.length, found);
     const shardCount = plan.clusters.reduce((sum, { shardIds }) => sum + shardIds.length, 0);
     logger.info(`plan: ${shardCount} of ${plan.totalShards} shards in ${plan.clusters.length} clusters`);
 
@@ -247,6 +283,7 @@ export class Supervisor {
         token: bot.token,
         databaseUrls: found.databaseUrls,
         redisUrl: found.redisUrl,
+        data,
         secrets,
         discordApi: found.api,
         version,
@@ -287,6 +324,12 @@ export class Supervisor {
     this.#master = master;
     if (this.#options.retryFatal) master.clearFatal();
     await master.start();
+  }
+
+  /** What the SDK in each cluster is told. @throws PoolBudgetError */
+  async #dataSettings(clusters: number, found: TierAddresses): Promise<DataSettings> {
+    const share = (await this.#data?.share(clusters)) ?? { min: 0, max: 1 };
+    return dataSettings(this.#options.config, { ...found, share });
   }
 
   async #restart(request: RestartRequest, onProgress: (line: Progress) => void): Promise<void> {
@@ -367,6 +410,7 @@ export class Supervisor {
     if (this.#statusTimer !== null) clearInterval(this.#statusTimer);
     await this.#stopClusters(config.sharding.stopTimeout);
     await this.#settle('sandbox', this.#sandbox?.stop());
+    await this.#settle('database shards', this.#data?.stop());
     await this.#settle('databases', this.#tiers?.stop());
     this.#tell({ done: true, ok: true, text: 'stopped' });
     await this.#settle('status page', this.#http?.close());

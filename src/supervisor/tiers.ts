@@ -1,15 +1,27 @@
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
-import { Client } from 'pg';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ConnectionOptions } from 'node:tls';
 import type { Logger } from 'pino';
 import type { PostgresStatus, ServerStatus } from '../control/contract';
 import { EmbeddedPostgres } from '../data/embedded/postgres';
 import { EmbeddedRedis } from '../data/embedded/redis';
+import { connectClient } from '../data/pool/connect';
+import { createRedis, type RedisSource } from '../data/redis';
 
 export interface TierSettings {
   stateDir: string;
-  postgres: { urls: readonly string[] | undefined; embedded: { enabled: boolean; shards: number; port: number } };
-  redis: { url: string | undefined; embedded: { enabled: boolean; port: number } };
+  postgres: {
+    urls: readonly string[] | undefined;
+    embedded: { enabled: boolean; shards: number; port: number };
+    tls?: ConnectionOptions;
+  };
+  redis: {
+    /** For bots that connect by themselves; null where it takes more than a URL. */
+    url: string | null;
+    /** null: the embedded one. */
+    source: RedisSource | null;
+    embedded: { enabled: boolean; port: number };
+  };
 }
 
 export interface TierStatus {
@@ -55,7 +67,7 @@ export class Tiers {
         ? new EmbeddedPostgres({ dir: join(stateDir, 'postgres'), ...postgres.embedded, log })
         : null;
     this.#redis =
-      redis.url === undefined && redis.embedded.enabled
+      redis.source === null && redis.embedded.enabled
         ? EmbeddedRedis.find({ dir: join(stateDir, 'redis'), port: redis.embedded.port, log })
         : null;
     this.#postgres?.onExit((reason) => this.#died('postgres', reason));
@@ -104,9 +116,9 @@ export class Tiers {
   }
 
   async #startRedis(signal: AbortSignal): Promise<string | null> {
-    const { url } = this.settings.redis;
-    if (url !== undefined) {
-      await this.#probeRedis(url);
+    const { url, source } = this.settings.redis;
+    if (source !== null) {
+      await this.#probeRedis(source);
       return url;
     }
     if (this.#redis === null) return null;
@@ -130,12 +142,12 @@ export class Tiers {
     const { status } = this;
     if (postgres.urls !== undefined) await this.#probePostgres(postgres.urls);
     else if (this.#postgres !== null && status.postgres.state === 'down') await this.#startPostgres(signal);
-    if (redis.url !== undefined) await this.#probeRedis(redis.url);
+    if (redis.source !== null) await this.#probeRedis(redis.source);
     else if (this.#redis !== null && status.redis.state === 'down') await this.#startRedis(signal);
   }
 
   async #probePostgres(urls: readonly string[]): Promise<void> {
-    const looks = await Promise.allSettled(urls.map((url) => probePostgres(url)));
+    const looks = await Promise.allSettled(urls.map((url) => probePostgres(url, this.settings.postgres.tls)));
     const address = urls.map(hostOf).join(', ');
     const failed = looks.findIndex(({ status }) => status === 'rejected');
     const look = looks[failed];
@@ -149,23 +161,12 @@ export class Tiers {
     this.#status.postgres.shards = urls.length;
   }
 
-  async #probeRedis(url: string): Promise<void> {
-    const client = new Redis(url, {
-      lazyConnect: true,
-      connectTimeout: PROBE_TIMEOUT_MS,
-      commandTimeout: PROBE_TIMEOUT_MS,
-      retryStrategy: () => null,
-      maxRetriesPerRequest: 0,
-    });
-    client.on('error', () => undefined); // reported by the rejected call
+  async #probeRedis(source: RedisSource): Promise<void> {
+    const address = addressOfRedis(source);
     try {
-      await client.connect();
-      const version = /redis_version:(\S+)/.exec(await client.info('server'))?.[1] ?? null;
-      this.#status.redis = up('external', hostOf(url), version);
+      this.#status.redis = up('external', address, await probeRedis(source));
     } catch (error) {
-      this.#failed('redis', 'external', error, hostOf(url));
-    } finally {
-      client.disconnect();
+      this.#failed('redis', 'external', error, address);
     }
   }
 
@@ -202,19 +203,51 @@ function up(kind: 'embedded' | 'external', address: string, version: string | nu
   return { kind, state: 'up', address, version, message: null };
 }
 
-async function probePostgres(url: string): Promise<string | null> {
-  const client = new Client({
-    connectionString: url,
-    connectionTimeoutMillis: PROBE_TIMEOUT_MS,
-    query_timeout: PROBE_TIMEOUT_MS,
-  });
-  client.on('error', () => undefined); // reported by the rejected call
+async function probePostgres(url: string, ssl: ConnectionOptions | undefined): Promise<string | null> {
+  const client = await connectClient({ url, ssl, applicationName: 'botctl supervisor', timeout: PROBE_TIMEOUT_MS });
   try {
-    await client.connect();
-    const { rows } = await client.query<{ server_version: string }>('SHOW server_version');
+    const { rows } = await within(client.query<{ server_version: string }>('SHOW server_version'));
     return rows[0]?.server_version ?? null;
   } finally {
     await client.end().catch(() => undefined);
+  }
+}
+
+async function probeRedis(source: RedisSource): Promise<string | null> {
+  let reason = 'no answer';
+  const client = createRedis(source, {
+    connectionName: 'botctl-supervisor',
+    commandTimeoutMs: PROBE_TIMEOUT_MS,
+    onError: (message) => (reason = message),
+  });
+  try {
+    await within(new Promise<void>((resolve) => client.once('ready', resolve)));
+    const info = await client.info('server');
+    return /redis_version:(\S+)/.exec(info)?.[1] ?? null;
+  } catch (error) {
+    throw reason === 'no answer' ? error : new Error(reason);
+  } finally {
+    client.disconnect();
+  }
+}
+
+async function within<T>(work: Promise<T>): Promise<T> {
+  return Promise.race([
+    work,
+    delay(PROBE_TIMEOUT_MS, undefined, { ref: false }).then(() => {
+      throw new Error(`no answer within ${PROBE_TIMEOUT_MS / 1_000} s`);
+    }),
+  ]);
+}
+
+function addressOfRedis(source: RedisSource): string {
+  switch (source.kind) {
+    case 'single':
+      return hostOf(source.url);
+    case 'sentinel':
+      return `${source.name} by ${source.sentinels.map(({ host, port }) => `${host}:${port}`).join(', ')}`;
+    case 'cluster':
+      return source.nodes.map(({ host, port }) => `${host}:${port}`).join(', ');
   }
 }
 

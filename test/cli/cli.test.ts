@@ -176,6 +176,11 @@ describe('the command line', () => {
             onProgress({ done: true, ok: true, text: 'stopped' });
             return Promise.resolve();
           },
+          dbOverview: () => Promise.resolve({ moves: [], migrations: [] }),
+          moveGuild: () => Promise.resolve(),
+          abortMove: () => Promise.resolve(),
+          rebalance: () => Promise.resolve(),
+          migrate: () => Promise.resolve(),
           restart: (request, onProgress) => {
             asked.push(request);
             if (request.cluster === 99)

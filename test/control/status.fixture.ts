@@ -75,6 +75,7 @@ export function aStatus(clusters = 4, perCluster = 4, over: Partial<Status> = {}
     gateway: { gate: 'passing', retryAt: null, reason: null },
     postgres: { kind: 'embedded', state: 'up', address: '127.0.0.1:54329', version: '15.18', message: null, shards: 4 },
     redis: { kind: 'off', state: 'off', address: null, version: null, message: null },
+    data: null,
     verdict: 'well',
     problems: [],
     ...over,

@@ -44,6 +44,7 @@ function input(state: ClusterState): StatusInput {
       postgres: { kind: 'off', state: 'off', address: null, version: null, message: null, shards: 0 },
       redis: { kind: 'off', state: 'off', address: null, version: null, message: null },
     },
+    data: null,
     master: {
       totalShards: 1,
       clusters: [cluster(state)],

@@ -1,4 +1,5 @@
 import type {
+  CacheStatus,
   ClusterStatus,
   IdentifyStatus,
   PostgresStatus,
@@ -199,6 +200,7 @@ class StatusPage {
       ...this.#fact('Identifies', this.#identify(this.status.identify)),
       ...this.#fact('Postgres', this.#postgres(postgres)),
       ...this.#fact('Redis', this.#server(redis)),
+      ...this.#data(),
       ...this.#fact('Supervisor', running.join(', ')),
     ];
   }
@@ -215,6 +217,55 @@ class StatusPage {
     if (queued > 0) parts.push(`${formatCount(queued)} waiting`);
     const why = blocked === null ? '' : `; ${this.#style.paint('bad', `held: ${plainText(blocked)}`)}`;
     return parts.join(', ') + why;
+  }
+
+  /** Only what says something: a bot that uses neither database nor cache has none of it. */
+  #data(): string[] {
+    const { data } = this.status;
+    if (data === null) return [];
+    const lines: string[] = [];
+    const pools = data.shards.map((shard) => shard.pools).filter(({ processes }) => processes > 0);
+    if (pools.length > 0) {
+      const sum = (of: (pool: (typeof pools)[number]) => number): number => pools.reduce((n, pool) => n + of(pool), 0);
+      const waiting = sum((pool) => pool.waiting);
+      const timeouts = sum((pool) => pool.acquireTimeouts);
+      const parts = [
+        `${formatCount(sum((pool) => pool.inUse))} of ${formatCount(sum((pool) => pool.total))} connections in use`,
+        `at most ${formatCount(sum((pool) => pool.max))}`,
+      ];
+      if (waiting > 0) parts.push(this.#style.paint('busy', `${formatCount(waiting)} waiting`));
+      if (timeouts > 0) parts.push(this.#style.paint('bad', formatPlural(timeouts, 'time-out')));
+      lines.push(...this.#fact('Pools', parts.join(', ')));
+    }
+    if (data.cache !== null) lines.push(...this.#fact('Cache', this.#cache(data.cache)));
+    const { deferred, move } = data;
+    if (deferred !== null && deferred.pending + deferred.deadLetters > 0) {
+      const age = deferred.oldestAgeMs === null ? '' : `, the oldest for ${formatDuration(deferred.oldestAgeMs)}`;
+      const dead = deferred.deadLetters === 0 ? '' : `; ${formatCount(deferred.deadLetters)} cannot succeed`;
+      const text = `${formatPlural(deferred.pending, 'write')} on disk${age}${dead}`;
+      lines.push(...this.#fact('Deferred', this.#style.paint('bad', text)));
+    }
+    if (move !== null) {
+      lines.push(...this.#fact('Moving', `${move.unit} from database shard ${move.from} to ${move.to}: ${move.phase}`));
+    }
+    return lines;
+  }
+
+  #cache({ l1, l2, loads }: CacheStatus): string {
+    const share = (hits: number, misses: number): string =>
+      hits + misses === 0 ? '-' : `${Math.round((100 * hits) / (hits + misses))} %`;
+    const parts = [
+      `memory ${share(l1.hits, l1.misses)} hits (${formatPlural(l1.entries, 'entry', 'entries')}, ${formatBytes(l1.bytes)})`,
+    ];
+    if (l2 !== null) {
+      const open =
+        l2.open === 0
+          ? ''
+          : this.#style.paint('bad', `, not in use by ${formatPlural(l2.open, 'process', 'processes')}`);
+      parts.push(`Redis ${share(l2.hits, l2.misses)} hits${open}`);
+    }
+    parts.push(formatPlural(loads, 'load'));
+    return parts.join('; ');
   }
 
   #postgres(postgres: PostgresStatus): string {

@@ -25,7 +25,15 @@ import {
   refuseOrphans,
   TableError,
 } from './tables';
-import { ChecksumError, compareAll, copyAll, copyChanges, deleteAll, raiseAllSequences } from './transfer';
+import {
+  ChecksumError,
+  compareAll,
+  copyAll,
+  copyChanges,
+  deleteAll,
+  estimateRows,
+  raiseAllSequences,
+} from './transfer';
 import { type MoveUnit, unitName } from './unit';
 
 export interface MoveProgress {
@@ -288,11 +296,14 @@ export class Mover {
   ): Promise<void> {
     if (this.options.onProgress === undefined) return work();
     this.#tell(move, { phase: 'copying', table: table.name });
+    const totalRows = await estimateRows(watch, move, table);
     const { pid } = (await source.one<{ pid: number }>('SELECT pg_backend_pid() AS pid')) ?? { pid: 0 };
     const timer = setInterval(() => {
       void watch
         .one<{ rows: string }>('SELECT tuples_processed::text AS rows FROM pg_stat_progress_copy WHERE pid = $1', [pid])
-        .then((row) => row && this.#tell(move, { phase: 'copying', table: table.name, rows: Number(row.rows) }))
+        .then(
+          (row) => row && this.#tell(move, { phase: 'copying', table: table.name, rows: Number(row.rows), totalRows }),
+        )
         .catch(() => undefined);
     }, PROGRESS_MS);
     try {

@@ -33,6 +33,14 @@ async function stream(
   return writer.rowCount;
 }
 
+/** How many rows of the unit there are, as the planner guesses: for a progress bar. */
+export async function estimateRows(source: Session, move: Move, table: MovedTable): Promise<number> {
+  const row = await source.one<{ 'QUERY PLAN': { Plan: { 'Plan Rows': number } }[] }>(
+    `EXPLAIN (FORMAT JSON) SELECT FROM ${table.sql} t WHERE ${condition(move, table, 'source')}`,
+  );
+  return row?.['QUERY PLAN'][0]?.Plan['Plan Rows'] ?? 0;
+}
+
 /** Copies all rows of the unit, as of one moment. Both sides are inside a transaction. */
 export function copyAll(source: Session, target: Session, move: Move, table: MovedTable): Promise<number> {
   const columns = copiedColumns(table);

@@ -6,9 +6,12 @@ import type { DataSettings } from '../settings';
 import { Database } from './database';
 import { Placements } from './placements';
 
-/** The database shards as one process uses them. Connects when first asked something. */
-export function openDatabase(settings: Omit<DataSettings, 'redis' | 'cache' | 'defer'>): Database {
-  const { databaseUrls, pool, tls, owner, placementFile } = settings;
+/**
+ * The database shards as one process uses them. Connects when first asked something.
+ * @param owner who asks, as the servers see it
+ */
+export function openDatabase(settings: Omit<DataSettings, 'redis' | 'cache' | 'defer'>, owner: string): Database {
+  const { databaseUrls, pool, tls, placementFile } = settings;
   const pools = databaseUrls.map(
     (url, shard) => new ShardPool({ ...pool, shard, url, ssl: tls, applicationName: `botctl ${owner}` }),
   );

@@ -1,3 +1,5 @@
+import { CACHE_TABLE_DDL } from '../cache/postgres-table';
+import { DEFER_TABLE_DDL } from '../defer/deferred-table';
 import { BUCKETS } from '../placement/bucket';
 import { NOT_HERE } from '../pool/classify';
 
@@ -111,16 +113,7 @@ CREATE TABLE botctl.move (
 CREATE UNIQUE INDEX move_open ON botctl.move (kind, unit) WHERE state IN ('copying', 'moved');
 `,
   },
-  {
-    name: '0002-deferred',
-    // Keys of deferred writes that have landed. They move with their guild.
-    sql: `
-CREATE TABLE botctl.deferred (
-  guild_id bigint NOT NULL,
-  key text NOT NULL,
-  done_at timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (guild_id, key)
-);
-`,
-  },
+  // Keys of deferred writes that have landed. They move with their guild.
+  { name: '0002-deferred', sql: DEFER_TABLE_DDL },
+  { name: '0003-cache', sql: CACHE_TABLE_DDL },
 ];

@@ -1,0 +1,64 @@
+import { ControlError, type MoveRequest, type RebalanceRequest, type RestartRequest } from './contract';
+
+/*
+ * What comes over the control socket, checked: a newer or older botctl may be at the other end.
+ * All throw ControlError 400.
+ */
+
+export function parseRestart(text: string): RestartRequest {
+  const body = parseBody(text, ['cluster', 'shard'], '{"cluster": 3}');
+  const request: RestartRequest = {};
+  for (const key of ['cluster', 'shard'] as const) if (body[key] !== undefined) request[key] = count(body, key);
+  if (request.cluster !== undefined && request.shard !== undefined) {
+    throw new ControlError(400, 'give a cluster or a shard, not both');
+  }
+  return request;
+}
+
+export function parseMove(text: string): MoveRequest {
+  const body = parseBody(text, ['guild', 'to'], '{"guild": "81384788765712384", "to": 1}');
+  return { guild: guild(body), to: count(body, 'to') };
+}
+
+export function parseAbort(text: string): Pick<MoveRequest, 'guild'> {
+  return { guild: guild(parseBody(text, ['guild'], '{"guild": "81384788765712384"}')) };
+}
+
+export function parseRebalance(text: string): RebalanceRequest {
+  const { drain = [], dryRun = false } = parseBody(text, ['drain', 'dryRun'], '{"drain": [3]}');
+  if (!Array.isArray(drain) || !drain.every(isCount)) {
+    throw new ControlError(400, 'drain must be a list of numbers from 0 on');
+  }
+  if (typeof dryRun !== 'boolean') throw new ControlError(400, 'dryRun must be true or false');
+  return { drain, dryRun };
+}
+
+function parseBody(text: string, known: readonly string[], example: string): Record<string, unknown> {
+  let body: unknown;
+  try {
+    body = text === '' ? {} : JSON.parse(text);
+  } catch {
+    throw new ControlError(400, 'the body is not JSON');
+  }
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw new ControlError(400, 'the body must be an object', `such as ${example}`);
+  }
+  const unknown = Object.keys(body).find((key) => !known.includes(key));
+  if (unknown !== undefined) throw new ControlError(400, `unknown key: ${unknown}`);
+  return body as Record<string, unknown>;
+}
+
+function count(body: Record<string, unknown>, key: string): number {
+  const value = body[key];
+  if (!isCount(value)) throw new ControlError(400, `${key} must be a number from 0 on`);
+  return value;
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function guild(body: Record<string, unknown>): string {
+  if (typeof body['guild'] !== 'string') throw new ControlError(400, 'guild must be an id as text');
+  return body['guild'];
+}
