@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Client } from 'pg';
 import { systemClock } from '../../sharding/clock';
 import type { Clock } from '../../sharding/clock';
@@ -46,6 +47,7 @@ export class Cache {
 
   constructor(options: CacheOptions) {
     const { processId, namespace, l1, clock = systemClock, onError: report = () => undefined } = options;
+    setMaxListeners(0, this.#closing.signal); // one for each load under way
     if (/[{}]/.test(namespace)) throw new RangeError('a cache namespace holds no braces');
     const log = new InvalidationLog();
     const common = { processId, clock, report };

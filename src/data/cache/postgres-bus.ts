@@ -8,6 +8,7 @@ import { CacheError, reasonOf } from './cache-error';
 import type { ReportError } from './cache-error';
 import { encodeRecord } from './invalidation-log';
 import type { LogRecord } from './invalidation-log';
+import { KeyQueue } from './key-queue';
 import { Outbox } from './outbox';
 
 export interface PostgresBusOptions {
@@ -36,6 +37,7 @@ export class PostgresBus implements InvalidationBus, InvalidationSender {
   readonly #ready: Promise<void>;
   #markReady: () => void = () => undefined;
   readonly #outbox = new Outbox();
+  readonly #queries = new KeyQueue();
   #sending: Promise<void> | null = null;
   #client: Client | null = null;
   #attempt = 0;
@@ -154,7 +156,12 @@ export class PostgresBus implements InvalidationBus, InvalidationSender {
     });
   }
 
-  async #query(client: Client, text: string, values: unknown[] = []): Promise<void> {
+  /** One query at a time on a connection. */
+  #query(client: Client, text: string, values: unknown[] = []): Promise<void> {
+    return this.#queries.run('', () => this.#queryNow(client, text, values));
+  }
+
+  async #queryNow(client: Client, text: string, values: unknown[]): Promise<void> {
     let cancel = (): void => undefined;
     const late = new Promise<never>((_, reject) => {
       cancel = this.options.clock.after(QUERY_TIMEOUT_MS, () => reject(new Error('no answer')));

@@ -2,14 +2,18 @@ import { noStats } from './cache-stats';
 import type { RegionStats } from './cache-stats';
 import { CacheError } from './cache-error';
 import { Fetcher } from './fetcher';
-import type { Flight } from './fetcher';
+import type { Look } from './fetcher';
+import type { Flight } from './flight';
+import { Keeper } from './keeper';
 import { KeyQueue } from './key-queue';
 import type { Place } from './level3';
 import type { MemoryEntry, MemoryLevel } from './memory-level';
+import type { RedisLevel } from './redis-level';
 import type { RegionLog, Scope } from './region-log';
 import { settle } from './region-options';
 import type { GetOptions, RegionOptions, SetOptions, Settings } from './region-options';
 import type { RegionParts } from './region-parts';
+import { SharedLoad } from './shared-load';
 import { Source } from './source';
 
 const HERE: Place = {};
@@ -19,6 +23,7 @@ export class Region<T> {
   readonly #settings: Settings<T>;
   readonly #source: Source<T>;
   readonly #fetcher: Fetcher<T>;
+  readonly #keeper: Keeper<T>;
   readonly #stats: RegionStats = noStats();
   readonly #log: RegionLog;
   readonly #memory: MemoryLevel;
@@ -38,11 +43,13 @@ export class Region<T> {
     this.#prefix = `${name}\0`;
     memory.onEviction(name, () => (this.#stats.l1.evictions += 1));
     this.#source = new Source<T>({ region: name, settings, clock, report, closing, stats: this.#stats });
+    this.#keeper = new Keeper(name, settings, parts, this.#log);
     this.#fetcher = new Fetcher<T>({
       region: name,
-      settings,
       parts,
       source: this.#source,
+      keeper: this.#keeper,
+      shared: new SharedLoad(name, settings, parts, this.#keeper, this.#stats),
       log: this.#log,
       stats: this.#stats,
     });
@@ -94,11 +101,11 @@ export class Region<T> {
     const labels = tags ?? this.#settings.tags?.(key, value) ?? [];
     return this.#write(key, async (flight) => {
       await store?.write(key, value, labels, place);
-      const leftMs = this.#fetcher.shorten(ttlMs ?? this.#settings.ttlMs);
+      const leftMs = this.#keeper.shorten(ttlMs ?? this.#settings.ttlMs);
       const freshUntil = this.parts.clock.now() + leftMs;
       const entry = { value, tags: labels, freshUntil, stamp: flight.stamp };
       await redis?.write(this.name, key, entry, leftMs + this.#settings.staleForMs);
-      return () => this.#fetcher.keep(key, value, entry, flight);
+      return () => this.#keeper.keep(key, value, entry, flight);
     });
   }
 
@@ -186,11 +193,15 @@ export class Region<T> {
 
   #fetchMany(keys: readonly string[], place: Place): Promise<T | undefined>[] {
     const { redis } = this.parts;
-    const load = this.#source.together(place);
-    let all: ReturnType<NonNullable<typeof redis>['getMany']> | undefined;
-    return keys.map((key, index) =>
-      this.#fetcher.start(key, place, async () => (await (all ??= redis?.getMany(this.name, keys)))?.[index], load),
-    );
+    const loader = this.#source.together(keys, place);
+    let all: ReturnType<RedisLevel['getMany']> | undefined;
+    return keys.map((key, index) => {
+      const look: Look = async () => (await (all ??= redis?.getMany(this.name, keys)))?.[index];
+      const fetched = this.#fetcher.start(key, place, look, loader);
+      const pass = (): void => loader.pass(key);
+      fetched.then(pass, pass);
+      return fetched;
+    });
   }
 
   /** @param run returns what is to be done in L1 once nothing older can come in any more */

@@ -14,8 +14,13 @@ export interface Loaded<T> {
   leftMs: number | null;
 }
 
-/** One key's way to a value, alone or together with others. */
-export type LoadOne<T> = (key: string) => Promise<Loaded<T>>;
+/** A key's way to a value, alone or together with others. */
+export interface Loader<T> {
+  /** @throws what the bot's loader throws; CacheError LOAD_TIMEOUT, NOT_LOADABLE */
+  load(key: string): Promise<Loaded<T>>;
+  /** The key will not be asked for, or not soon: the others need not wait for it. */
+  pass(key: string): void;
+}
 
 export interface SourceOptions<T> {
   region: string;
@@ -31,32 +36,39 @@ export interface SourceOptions<T> {
 export class Source<T> {
   constructor(private readonly options: SourceOptions<T>) {}
 
-  /** @throws what the loader throws; CacheError LOAD_TIMEOUT, NOT_LOADABLE */
-  async one(key: string, place: Place): Promise<Loaded<T>> {
-    const [outcome] = await this.#many([key], place);
-    if (outcome === undefined) throw new Error(`nothing came of ${key}`);
-    return unwrap(outcome);
+  /** Each key by itself. */
+  alone(place: Place): Loader<T> {
+    return {
+      load: async (key) => unwrap((await this.#many([key], place))[0] ?? NOTHING),
+      pass: () => undefined,
+    };
   }
 
-  /** Collects the keys that are asked for in one turn of the event loop and fetches them together. */
-  together(place: Place): LoadOne<T> {
+  /** The keys that are asked for are fetched together, once each of `expected` was asked for or passed. */
+  together(expected: readonly string[], place: Place): Loader<T> {
+    const awaited = new Set(expected);
     let collected: { key: string; resolve: (outcome: Outcome<T>) => void }[] = [];
     const flush = (): void => {
+      if (awaited.size > 0 || collected.length === 0) return;
       const batch = collected;
       collected = [];
-      void this.#many(
-        batch.map(({ key }) => key),
-        place,
-      ).then((outcomes) => {
+      const keys = batch.map(({ key }) => key);
+      void this.#many(keys, place).then((outcomes) => {
         for (const [index, { resolve }] of batch.entries()) resolve(outcomes[index] ?? NOTHING);
       });
     };
-    return async (key) => {
+    const pass = (key: string): void => {
+      if (awaited.delete(key)) flush();
+    };
+    const load = async (key: string): Promise<Loaded<T>> => {
       const outcome = await new Promise<Outcome<T>>((resolve) => {
-        if (collected.push({ key, resolve }) === 1) setImmediate(flush);
+        collected.push({ key, resolve });
+        awaited.delete(key);
+        flush();
       });
       return unwrap(outcome);
     };
+    return { load, pass };
   }
 
   /** In the order of the keys. Does not reject. */

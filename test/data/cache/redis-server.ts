@@ -53,12 +53,14 @@ export class RedisServer {
   }
 
   /** Alive, but answers nobody. */
-  hang(): void {
+  hang(): Promise<void> {
     this.#child?.kill('SIGSTOP');
+    return Promise.resolve();
   }
 
-  goOn(): void {
+  goOn(): Promise<void> {
     this.#child?.kill('SIGCONT');
+    return Promise.resolve();
   }
 }
 
