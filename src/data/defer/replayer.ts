@@ -9,8 +9,6 @@ import type { Lane } from './lane';
 import { backoffMs, ShardQueue } from './shard-queue';
 import type { DeferTarget } from './target';
 
-/** Entries of one shard that are executed at the same time. */
-const CONCURRENCY = 8;
 const MAX_LANE_WAIT_MS = 1_000;
 /** An entry that fails for no known reason is given up after so many times, and so long (ms). */
 const UNCLEAR_TRIES = 30;
@@ -100,11 +98,11 @@ export class Replayer {
 
   #pump(queue: ShardQueue): void {
     for (const lane of queue.ready) {
-      if (this.#stopped || queue.waiting || queue.running >= (queue.down ? 1 : CONCURRENCY)) return;
+      if (this.#stopped || !queue.free) return;
       queue.ready.delete(lane);
-      queue.running += 1;
+      const end = queue.begin();
       const step = this.#step(lane, queue).then((waitMs) => {
-        queue.running -= 1;
+        end();
         this.#running.delete(step);
         if (lane.items.length === 0) {
           lane.replaying = false;
