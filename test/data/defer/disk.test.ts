@@ -152,6 +152,18 @@ test('many callers share one fsync', async () => {
   await queue.defer(A, 'first');
   await Promise.all(Array.from({ length: 500 }, (_, n) => queue.defer(A, `n ${n}`)));
   expect(syncs).toBeLessThanOrEqual(4);
+
+  const perSecond = async (callers: number, calls: number): Promise<number> => {
+    const start = performance.now();
+    const caller = async (): Promise<void> => {
+      for (let n = 0; n < calls; n += 1) await queue.defer(A, 'INSERT INTO t VALUES ($1, $2)', [n, 'x'.repeat(100)]);
+    };
+    await Promise.all(Array.from({ length: callers }, caller));
+    return Math.round((callers * calls * 1_000) / (performance.now() - start));
+  };
+  const alone = await perSecond(1, 200);
+  const together = await perSecond(500, 20);
+  console.log(`${alone} a second by 1 caller, ${together} by 500: ${(together / alone).toFixed(1)} times as many`);
 });
 
 const onSmallDisk = process.getuid?.() === 0 ? test : test.skip;
