@@ -111,6 +111,26 @@ test('a damaged file is not lost when the damage cannot be set aside', async () 
   expect(readdirSync(dir)).toEqual([name]);
 });
 
+test.each([0, 1, 2, 3])(
+  'a takeover that was killed after it moved %i of 3 files is taken over itself',
+  async (moved) => {
+    const sources: string[] = [];
+    for (const name of ['one', 'two', 'three'])
+      sources.push(readFileSync(segments(await journalOf(name)).at(-1)!, 'latin1'));
+    const half = join(scene.base, 'half', 'cluster-0~0~0~1-aa.journal');
+    const adopted = join(half, 'adopted-000001');
+    // One that had been taken over by the one that was taken over.
+    mkdirSync(join(adopted, 'adopted-000001'), { recursive: true });
+    sources.forEach((bytes, at) => {
+      const folder = at < moved ? half : at === 2 ? join(adopted, 'adopted-000001') : adopted;
+      writeFileSync(join(folder, `000000000${at < moved ? at + 1 : 1 + (at % 2)}.log`), bytes, 'latin1');
+    });
+    writeFileSync(join(adopted, '0000000001.log.tmp'), 'a rewrite that was not finished');
+    await expect(replayOf(join(scene.base, 'half'))).resolves.toEqual(['one', 'two', 'three']);
+    expect(readdirSync(join(scene.base, 'half'))).toEqual([]);
+  },
+);
+
 test('an fsync that fails: nothing is acknowledged before it is on disk in a new file', async () => {
   let failures = 0;
   let broken = false;
