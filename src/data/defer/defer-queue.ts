@@ -65,7 +65,7 @@ export class DeferQueue {
         this.#leave(entry);
       },
       onHopeless: (entry, error) => this.#bury(entry, error),
-      onEmpty: (lane) => this.#lanes.drop(lane),
+      onReplayed: (lane) => this.#lanes.drop(lane),
     });
     this.#lanes = new GuildLanes({
       target,

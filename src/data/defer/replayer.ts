@@ -23,7 +23,8 @@ export interface ReplayerOptions {
   onDone: (entry: Entry, outcome: 'done' | 'duplicate') => void;
   /** The entry can never succeed. @throws Error when it cannot be put elsewhere: it is tried again */
   onHopeless: (entry: Entry, error: unknown) => Promise<void>;
-  onEmpty: (lane: Lane) => void;
+  /** No stored entry is left in the lane. */
+  onReplayed: (lane: Lane) => void;
 }
 
 /** Executes stored entries: in order within a guild, several guilds of a shard at a time, no shard waits for another. */
@@ -40,7 +41,7 @@ export class Replayer {
     return this.#shards.get(shard)?.knownDown ?? false;
   }
 
-  /** Takes a lane whose entries are stored, until it is empty. */
+  /** Takes a lane whose entries are stored, until none of them is left. */
   take(lane: Lane): void {
     if (lane.replaying) return;
     lane.replaying = true;
@@ -104,9 +105,10 @@ export class Replayer {
       const step = this.#step(lane, queue).then((waitMs) => {
         end();
         this.#running.delete(step);
-        if (lane.items.length === 0) {
+        // Empty, or new entries came already that are executed at once.
+        if (!lane.storing) {
           lane.replaying = false;
-          this.options.onEmpty(lane);
+          this.options.onReplayed(lane);
         } else if (waitMs === 0) this.#enqueue(lane);
         else this.#after(waitMs, () => this.#enqueue(lane));
         this.#pump(queue);

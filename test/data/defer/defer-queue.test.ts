@@ -76,6 +76,28 @@ test('a connection that breaks at COMMIT: the key tells that it was done', async
   expect(queue.stats()).toMatchObject({ pending: 0, replayed: 1, duplicates: 1 });
 });
 
+test('an entry that comes the moment the last one was replayed is executed at once', async () => {
+  const queue = await scene.open();
+  scene.target.onStatement = ({ sql }) => (sql === 'two' ? new Promise((resolve) => setImmediate(resolve)) : undefined);
+  for (let hops = 0; hops < 12; hops += 1) {
+    await queued(queue, 'one');
+    scene.target.down.clear();
+    let next: Promise<{ outcome: string }> | null = null;
+    const onCommitted = async (): Promise<void> => {
+      for (let hop = 0; hop < hops; hop += 1) await Promise.resolve();
+      next = queue.defer(A, 'two');
+    };
+    scene.target.onCommitted = () => {
+      scene.target.onCommitted = () => undefined;
+      void onCommitted();
+    };
+    await until(() => next !== null);
+    await expect(next).resolves.toMatchObject({ outcome: expect.stringMatching(/done|queued/) as string });
+    await queue.flush({ timeoutMs: 5_000 });
+  }
+  expect(scene.target.statements).toEqual(Array.from({ length: 12 }, () => ['one', 'two']).flat());
+});
+
 test('closing ends what is under way and keeps what waits', async () => {
   const queue = await scene.open();
   const { opened, open } = gate();

@@ -27,7 +27,7 @@ async function write(queue: DeferQueue): Promise<void> {
   let outstanding = 0;
   for (let n = settings.from; ; n += 1) {
     const guild = settings.guilds[Math.floor(Math.random() * settings.guilds.length)]!;
-    const padding = 'x'.repeat(Math.random() < 0.3 ? 8_000 : 100);
+    const padding = 'x'.repeat(Math.random() < 0.3 ? 16_000 : 100);
     const calls = Math.random() < 0.05 ? 2 : 1; // the same key twice is done once
     for (let call = 0; call < calls; call += 1) {
       outstanding += 1;
