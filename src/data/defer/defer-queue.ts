@@ -5,7 +5,7 @@ import { DataError } from '../data-error';
 import { Allowance } from './allowance';
 import type { DeferQueueOptions, DeferStats } from './defer-options';
 import { DeadLetters, deadLetterIds } from './dead-letters';
-import { fdatasync } from './durable-file';
+import { fdatasync, isNoRoom } from './durable-file';
 import type { Entry } from './entry';
 import { makeEntry } from './entry';
 import { codeOf } from './failure';
@@ -65,7 +65,7 @@ export class DeferQueue {
         this.#leave(entry);
       },
       onHopeless: (entry, error) => this.#bury(entry, error),
-      onEmpty: (lane) => this.#lanes.drop(lane),
+      onReplayed: (lane) => this.#lanes.drop(lane),
     });
     this.#lanes = new GuildLanes({
       target,
@@ -79,11 +79,13 @@ export class DeferQueue {
 
   /**
    * Opens a journal and takes over those of dead processes of the same owner.
-   * @throws RangeError for an owner that cannot be part of a file's name, or Error of the disk
+   * @throws RangeError for an owner that cannot be part of a file's name, DataError DISK_FULL, or Error of the disk
    */
   static async open(options: DeferQueueOptions): Promise<DeferQueue> {
     const { dir, owner, log, clock = systemClock, sync = fdatasync, maxBytes = MAX_BYTES } = options;
-    const folder = await JournalFolder.create(dir, owner, clock.now());
+    const folder = await JournalFolder.create(dir, owner, clock.now()).catch((error: unknown) => {
+      throw openError(error);
+    });
     try {
       const files = await folder.flatten(await folder.adopt((other) => other === owner));
       const loaded = await loadSegments(files, { dir, owner, sync, log, settled: await deadLetterIds(dir) });
@@ -96,12 +98,12 @@ export class DeferQueue {
       return queue;
     } catch (error) {
       await folder.release().catch(() => undefined); // what it took over is still in it
-      throw error;
+      throw openError(error);
     }
   }
 
   /**
-   * Executes the statement now or later; a key that was done before is not done again. Without a key it gets one.
+   * Executes the statement (one, and none that ends a transaction) now or later; a key that was done before is not done again. Without a key it gets one.
    * @param guildId of a guild, validated before
    * @throws DataError QUEUE_FULL, DISK_FULL, CLOSED, UNAVAILABLE (the journal's disk fails): the statement was not taken.
    * @throws DatabaseError of pg when the statement is at fault and was executed at once
@@ -162,21 +164,23 @@ export class DeferQueue {
   async flush({ timeoutMs }: { timeoutMs: number }): Promise<number> {
     this.#replayer.hurry();
     if (this.#stored.entries === 0) return 0;
-    await new Promise<void>((resolve) => {
-      const end = (): void => {
-        cancel();
-        this.#drained.delete(end);
-        resolve();
-      };
-      const cancel = this.#clock.after(timeoutMs, end);
-      this.#drained.add(end);
-    });
+    await keepAlive(
+      new Promise<void>((resolve) => {
+        const end = (): void => {
+          cancel();
+          this.#drained.delete(end);
+          resolve();
+        };
+        const cancel = this.#clock.after(timeoutMs, end);
+        this.#drained.add(end);
+      }),
+    );
     return this.#stored.entries;
   }
 
   /** Takes no more statements and lets those under way end, within 10 s; what is pending stays for the next who opens. */
   close(): Promise<void> {
-    return (this.#closing ??= this.#close());
+    return (this.#closing ??= keepAlive(this.#close()));
   }
 
   async #close(): Promise<void> {
@@ -197,6 +201,7 @@ export class DeferQueue {
     if (this.#state !== 'open') return 0;
     const { dir, owner, log, sync = fdatasync } = this.options;
     const files = await this.folder.adopt(accepts);
+    if (files.length === 0) return 0;
     const loaded = await loadSegments(files, { dir, owner, sync, log, settled: await deadLetterIds(dir) });
     for (const segment of loaded.segments) this.journal.include(segment);
     this.#takeIn(loaded.entries);
@@ -227,4 +232,19 @@ export class DeferQueue {
     this.#stored.release(entry.record.length);
     if (this.#stored.entries === 0) for (const end of [...this.#drained]) end();
   }
+}
+
+/** Timers of the clock let a process end that has nothing else to do; one that waits for us has. */
+async function keepAlive<T>(work: Promise<T>): Promise<T> {
+  const timer = setInterval(() => undefined, 60_000);
+  try {
+    return await work;
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+function openError(error: unknown): unknown {
+  if (!isNoRoom(error)) return error;
+  return new DataError('DISK_FULL', 'The durable write queue cannot be opened: the disk is full.', { cause: error });
 }

@@ -19,8 +19,21 @@ export const INSERT_KEY_SQL =
 
 /**
  * Forgets keys older than $1 (interval), at most 10,000 a time: repeat until no row is affected. $1 must be longer than
- * any entry has been pending, see `pruneAgeMs`; a pending entry whose key is forgotten could be done twice.
+ * any entry has been pending, see `pruneAge`; a pending entry whose key is forgotten could be done twice.
  */
 export const PRUNE_DEFERRED_SQL = `
 DELETE FROM botctl.deferred WHERE ctid = ANY (ARRAY(
   SELECT ctid FROM botctl.deferred WHERE done_at < now() - $1::interval LIMIT 10000))`;
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
+const KEEP_MS = 7 * DAY_MS;
+
+/**
+ * $1 of PRUNE_DEFERRED_SQL: 7 days, or a day more than anything has been pending.
+ * @param oldestAgesMs `oldestAgeMs` of the stats of all queues that write to the shard, also of those not taken over yet
+ */
+export function pruneAge(oldestAgesMs: Iterable<number | null>): string {
+  let ageMs = KEEP_MS;
+  for (const oldest of oldestAgesMs) ageMs = Math.max(ageMs, (oldest ?? 0) + DAY_MS);
+  return `${ageMs} milliseconds`;
+}

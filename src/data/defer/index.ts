@@ -1,6 +1,6 @@
 export type { DeferQueueOptions, DeferStats } from './defer-options';
 export { DeferQueue } from './defer-queue';
-export { DEFER_TABLE_DDL, PRUNE_DEFERRED_SQL } from './deferred-table';
+export { DEFER_TABLE_DDL, PRUNE_DEFERRED_SQL, pruneAge } from './deferred-table';
 export type { DeferLog } from './defer-log';
 export type { DeferOutcome } from './lane';
 export type { DeferTarget, DeferTransaction } from './target';

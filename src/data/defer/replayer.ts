@@ -9,8 +9,6 @@ import type { Lane } from './lane';
 import { backoffMs, ShardQueue } from './shard-queue';
 import type { DeferTarget } from './target';
 
-/** Entries of one shard that are executed at the same time. */
-const CONCURRENCY = 8;
 const MAX_LANE_WAIT_MS = 1_000;
 /** An entry that fails for no known reason is given up after so many times, and so long (ms). */
 const UNCLEAR_TRIES = 30;
@@ -25,7 +23,8 @@ export interface ReplayerOptions {
   onDone: (entry: Entry, outcome: 'done' | 'duplicate') => void;
   /** The entry can never succeed. @throws Error when it cannot be put elsewhere: it is tried again */
   onHopeless: (entry: Entry, error: unknown) => Promise<void>;
-  onEmpty: (lane: Lane) => void;
+  /** No stored entry is left in the lane. */
+  onReplayed: (lane: Lane) => void;
 }
 
 /** Executes stored entries: in order within a guild, several guilds of a shard at a time, no shard waits for another. */
@@ -42,7 +41,7 @@ export class Replayer {
     return this.#shards.get(shard)?.knownDown ?? false;
   }
 
-  /** Takes a lane whose entries are stored, until it is empty. */
+  /** Takes a lane whose entries are stored, until none of them is left. */
   take(lane: Lane): void {
     if (lane.replaying) return;
     lane.replaying = true;
@@ -100,15 +99,16 @@ export class Replayer {
 
   #pump(queue: ShardQueue): void {
     for (const lane of queue.ready) {
-      if (this.#stopped || queue.waiting || queue.running >= (queue.down ? 1 : CONCURRENCY)) return;
+      if (this.#stopped || !queue.free) return;
       queue.ready.delete(lane);
-      queue.running += 1;
+      const end = queue.begin();
       const step = this.#step(lane, queue).then((waitMs) => {
-        queue.running -= 1;
+        end();
         this.#running.delete(step);
-        if (lane.items.length === 0) {
+        // Empty, or new entries came already that are executed at once.
+        if (!lane.storing) {
           lane.replaying = false;
-          this.options.onEmpty(lane);
+          this.options.onReplayed(lane);
         } else if (waitMs === 0) this.#enqueue(lane);
         else this.#after(waitMs, () => this.#enqueue(lane));
         this.#pump(queue);

@@ -1,6 +1,10 @@
 import type { Clock } from '../../sharding/clock';
 import type { Lane } from './lane';
 
+/** Entries of one shard that are executed at the same time. */
+const CONCURRENCY = 8;
+/** A probe that takes longer may wait for something of its own, such as a lock: another one is begun beside it. */
+const PROBE_MS = 1_000;
 const FIRST_WAIT_MS = 50;
 /** With the jitter replay begins well within 2 s of the server's return. */
 const MAX_WAIT_MS = 1_500;
@@ -13,8 +17,9 @@ export function backoffMs(failures: number, random: () => number, maxMs = MAX_WA
 /** The guilds of one database shard that wait for replay, and whether the shard answers. */
 export class ShardQueue {
   readonly ready = new Set<Lane>();
-  /** Entries being executed. */
-  running = 0;
+  #running = 0;
+  /** Of those, the ones that were begun to see whether a failed shard answers. */
+  #probes = 0;
   #failures = 0;
   #cancelWait: (() => void) | null = null;
 
@@ -34,9 +39,25 @@ export class ShardQueue {
     return this.#cancelWait !== null;
   }
 
+  /** What hangs since before the shard failed must not keep a probe from being begun. */
+  get free(): boolean {
+    if (this.waiting) return false;
+    return this.down ? this.#probes === 0 && this.#running < 2 * CONCURRENCY : this.#running < CONCURRENCY;
+  }
+
   /** Down, and somebody is about to find out whether it still is. */
   get knownDown(): boolean {
-    return this.down && (this.ready.size > 0 || this.running > 0);
+    return this.down && (this.ready.size > 0 || this.#probes > 0);
+  }
+
+  /** An execution begins; to be called when it is over. */
+  begin(): () => void {
+    this.#running += 1;
+    const endProbe = this.down ? this.#beginProbe() : null;
+    return () => {
+      this.#running -= 1;
+      endProbe?.();
+    };
   }
 
   /** True when it was not down before. Failures during a wait belong to the one that began it. */
@@ -63,5 +84,20 @@ export class ShardQueue {
   endWait(): void {
     this.#cancelWait?.();
     this.#cancelWait = null;
+  }
+
+  #beginProbe(): () => void {
+    this.#probes += 1;
+    let over = false;
+    const end = (): void => {
+      if (!over) this.#probes -= 1;
+      over = true;
+      cancel();
+    };
+    const cancel = this.clock.after(PROBE_MS, () => {
+      end();
+      this.onWaited();
+    });
+    return end;
   }
 }
