@@ -38,6 +38,8 @@ export interface TierAddresses {
 const PROBE_TIMEOUT_MS = 5_000;
 /** How often external servers are looked at, and dead embedded ones started again, ms. */
 const CHECK_MS = 15_000;
+/** Before an embedded server that died is started again, ms. */
+const RESTART_MS = 200;
 
 const OFF: ServerStatus = { kind: 'off', state: 'off', address: null, version: null, message: null };
 
@@ -51,6 +53,8 @@ export class Tiers {
   #status: TierStatus = { postgres: { ...OFF, shards: 0 }, redis: OFF };
   #timer: NodeJS.Timeout | null = null;
   #stopped = false;
+  #signal: AbortSignal = AbortSignal.abort();
+  #lastDeath = 0;
 
   constructor(
     private readonly settings: TierSettings,
@@ -80,8 +84,9 @@ export class Tiers {
 
   /** Starts or looks at both tiers. Never rejects: what is down is in `status`. */
   async start(signal: AbortSignal): Promise<TierAddresses> {
+    this.#signal = signal;
     const [databaseUrls, redisUrl] = await Promise.all([this.#startPostgres(signal), this.#startRedis(signal)]);
-    this.#timer = setInterval(() => void this.#check(signal), CHECK_MS).unref();
+    this.#timer = setInterval(() => void this.#check(), CHECK_MS).unref();
     return { databaseUrls, redisUrl };
   }
 
@@ -136,8 +141,9 @@ export class Tiers {
     }
   }
 
-  async #check(signal: AbortSignal): Promise<void> {
-    if (this.#stopped) return;
+  async #check(): Promise<void> {
+    const signal = this.#signal;
+    if (this.#stopped || signal.aborted) return;
     const { postgres, redis } = this.settings;
     const { status } = this;
     if (postgres.urls !== undefined) await this.#probePostgres(postgres.urls);
@@ -173,6 +179,10 @@ export class Tiers {
   #died(tier: 'postgres' | 'redis', reason: string): void {
     if (this.#stopped) return;
     this.#failed(tier, 'embedded', new Error(reason), this.#status[tier].address);
+    // At once the first time; one that keeps dying is started again at the pace of the checks.
+    const now = Date.now();
+    if (now - this.#lastDeath > CHECK_MS) setTimeout(() => void this.#check(), RESTART_MS).unref();
+    this.#lastDeath = now;
   }
 
   #failed(

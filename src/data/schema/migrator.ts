@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import type { Client } from 'pg';
-import { Umzug } from 'umzug';
 import { LOCK_SPACE, type Migration } from './own';
 
 /** Second key of the lock under which one process migrates a shard. */
@@ -48,6 +47,8 @@ export class Migrator {
     return this.#locked(async (client) => {
       const applied = await this.#applied(client);
       this.#refuseChanged(applied);
+      if (this.migrations.every(({ name }) => applied.has(name))) return [];
+      const { Umzug } = await import('umzug'); // large, and mostly there is nothing to do
       const umzug = new Umzug({
         context: client,
         logger: undefined,
