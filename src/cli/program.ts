@@ -150,10 +150,10 @@ function defineConfig(define: Define, act: Act, program: Command): void {
 
 function defineDb(define: Define, act: Act, program: Command): void {
   const load = async () => import('./commands/db.js');
-  const db = program
-    .command('db')
-    .description('Look at the database shards, migrate them, move guilds.')
-    .exitOverride();
+  const db = define(program, 'db', 'Look at the database shards, migrate them, move guilds.', [
+    'botctl db status',
+    'botctl db move-guild 81384788765712384 --to 2',
+  ]);
   define(db, 'status', 'Show the database shards, their connections, moves and migrations.', [
     'botctl db status',
     'botctl db status --json | jq .moves',
