@@ -18,6 +18,7 @@ import { RedisLevel } from './redis-level';
 import { Region } from './region';
 import type { RegionOptions } from './region-options';
 import type { RegionParts } from './region-parts';
+import { turnClock } from './turn-clock';
 
 export interface CacheOptions {
   /** Unlike that of any other process on the same namespace. */
@@ -32,11 +33,11 @@ export interface CacheOptions {
   clock?: Clock;
   /** What the cache survived by itself, for the log. */
   onError?: ReportError;
-  /** Redis is left alone when an answer takes longer, ms. Default 250. */
-  commandTimeoutMs?: number;
+  /** Redis is left alone when it owes an answer for longer, ms. Default 500. */
+  answerTimeoutMs?: number;
 }
 
-const COMMAND_TIMEOUT_MS = 250;
+const ANSWER_TIMEOUT_MS = 500;
 const READY_MS = 5_000;
 
 /** Three levels: this process's memory, Redis, and a durable level or the bot's own loader; see Region. */
@@ -46,16 +47,16 @@ export class Cache {
   readonly #closing = new AbortController();
 
   constructor(options: CacheOptions) {
-    const { processId, namespace, l1, clock = systemClock, onError: report = () => undefined } = options;
+    const { processId, namespace, l1, clock = turnClock(systemClock), onError: report = () => undefined } = options;
     setMaxListeners(0, this.#closing.signal); // one for each load under way
     if (/[{}]/.test(namespace)) throw new RangeError('a cache namespace holds no braces');
     const log = new InvalidationLog();
     const common = { processId, clock, report };
-    const { commandTimeoutMs = COMMAND_TIMEOUT_MS } = options;
+    const { answerTimeoutMs = ANSWER_TIMEOUT_MS } = options;
     const redis =
       options.redis === null
         ? null
-        : new RedisLevel({ ...common, source: options.redis, namespace, commandTimeoutMs, log });
+        : new RedisLevel({ ...common, source: options.redis, namespace, answerTimeoutMs, log });
     const listener: BusListener = {
       onMessage: (message, own) => this.#hear(message, own),
       onConnected: () => this.#reconnected(),

@@ -13,8 +13,8 @@ export interface Envelope {
 
 /** An envelope as read. */
 export interface ReadEnvelope extends Envelope {
-  /** Tells this entry from any other under the same key, as long as it is not written again. */
-  identity: Buffer;
+  /** All of it, encoded. */
+  bytes: Buffer;
 }
 
 /** Of the layout below; an entry with another one is not read. */
@@ -22,9 +22,9 @@ const VERSION = 0x11;
 const NOTHING = 0x01;
 /** version u8, flags u8, freshUntil f64, stamp f64, number of tags u16; then each tag as length u16 and UTF-8; then the value. */
 const FIXED_BYTES = 20;
-/** Where the bytes that make an entry unlike another end. */
-export const IDENTITY_BYTES = 18;
+const IDENTITY_BYTES = 18;
 const MAX_U16 = 0xffff;
+const NO_TAGS: string[] = [];
 
 /** @throws Error when the value has no bytes, or a tag is too long */
 export function encodeEnvelope({ value, freshUntil, stamp, tags }: Envelope): Buffer {
@@ -46,13 +46,18 @@ export function encodeEnvelope({ value, freshUntil, stamp, tags }: Envelope): Bu
   return Buffer.concat(parts);
 }
 
+/** The bytes that tell an entry from any other under the same key: its times and stamp. */
+export function identityOf(bytes: Buffer): Buffer {
+  return bytes.subarray(0, IDENTITY_BYTES);
+}
+
 /** null: not an entry that this version can read. */
 export function decodeEnvelope(bytes: Buffer): ReadEnvelope | null {
   if (bytes[0] !== VERSION || bytes.length < FIXED_BYTES) return null;
   try {
     const count = bytes.readUInt16LE(18);
     let offset = FIXED_BYTES;
-    const tags: string[] = [];
+    const tags: string[] = count === 0 ? NO_TAGS : [];
     for (let index = 0; index < count; index += 1) {
       const start = offset + 2;
       offset = start + bytes.readUInt16LE(offset);
@@ -63,7 +68,7 @@ export function decodeEnvelope(bytes: Buffer): ReadEnvelope | null {
       freshUntil: bytes.readDoubleLE(2),
       stamp: bytes.readDoubleLE(10),
       tags,
-      identity: bytes.subarray(0, IDENTITY_BYTES),
+      bytes,
     };
   } catch {
     return null;

@@ -1,9 +1,11 @@
 import { CacheError, reasonOf } from './cache-error';
 import type { RegionStats } from './cache-stats';
+import { identityOf } from './envelope';
 import type { ReadEnvelope } from './envelope';
 import { Flight } from './flight';
 import type { Keeper } from './keeper';
 import type { Place } from './level3';
+import type { MemoryRegion } from './memory-level';
 import type { RegionLog } from './region-log';
 import type { RegionParts } from './region-parts';
 import type { SharedLoad } from './shared-load';
@@ -21,6 +23,7 @@ export interface FetcherOptions<T> {
   region: string;
   parts: RegionParts;
   source: Source<T>;
+  memory: MemoryRegion;
   keeper: Keeper<T>;
   shared: SharedLoad<T>;
   log: RegionLog;
@@ -120,7 +123,7 @@ export class Fetcher<T> {
         }
         stats.l2.misses += 1;
       }
-      return await shared.run(key, flight, entry?.identity ?? null, loader);
+      return await shared.run(key, flight, entry ? identityOf(entry.bytes) : null, loader);
     } catch (error) {
       const old = keeper.stale(key);
       if (old === undefined) throw error;
@@ -132,16 +135,17 @@ export class Fetcher<T> {
   }
 
   async #refresh(key: string, place: Place): Promise<void> {
-    const { region, parts, keeper, source, shared } = this.options;
+    const { region, parts, keeper, source, shared, memory } = this.options;
     const flight = this.#open();
     this.#refreshes.set(key, flight);
     try {
       const entry = await parts.redis?.get(region, key);
       if (entry && keeper.freshness(key, entry) === 'fresh') keeper.promote(key, entry, flight);
-      else await shared.run(key, flight, entry?.identity ?? null, source.alone(place));
+      else await shared.run(key, flight, entry ? identityOf(entry.bytes) : null, source.alone(place));
     } catch (cause) {
-      const entry = parts.memory.get(keeper.nameOf(key));
-      if (entry !== undefined) entry.retryAt = parts.clock.now() + REFRESH_RETRY_MS;
+      const now = parts.clock.now();
+      const entry = memory.get(key, now);
+      if (entry !== undefined) entry.retryAt = now + REFRESH_RETRY_MS;
       const message = `cache region ${region}: a refresh in the background failed: ${reasonOf(cause)}`;
       parts.report(new CacheError('REFRESH_FAILED', message, { cause }));
     } finally {

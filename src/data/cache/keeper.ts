@@ -1,6 +1,6 @@
 import type { ReadEnvelope } from './envelope';
 import type { Flight } from './flight';
-import type { MemoryEntry } from './memory-level';
+import type { MemoryEntry, MemoryRegion } from './memory-level';
 import type { RegionLog } from './region-log';
 import type { Settings } from './region-options';
 import type { RegionParts } from './region-parts';
@@ -20,9 +20,10 @@ export class Keeper<T> {
     private readonly settings: Settings<T>,
     private readonly parts: RegionParts,
     private readonly log: RegionLog,
+    private readonly memory: MemoryRegion,
   ) {}
 
-  /** Of a key, among those of all regions in this process. */
+  /** Of a key, among those of all regions. */
   nameOf(key: string): string {
     return `${this.region}\0${key}`;
   }
@@ -49,16 +50,16 @@ export class Keeper<T> {
   promote(key: string, entry: ReadEnvelope, flight: Flight<T>): T | undefined {
     // What is in L2 was a T when it was put there.
     const value = entry.value as T | undefined;
-    this.keep(key, value, entry, flight);
+    this.keep(key, value, entry, flight, entry.bytes.length);
     return value;
   }
 
   /** Puts a value into L1, unless something overtook it. */
-  keep(key: string, value: T | undefined, about: Kept, flight: Flight<T>): void {
+  keep(key: string, value: T | undefined, about: Kept, flight: Flight<T>, encodedBytes?: number): void {
     const { parts, log, settings } = this;
     if (flight.superseded || !log.holdsLocally(key, about.tags, flight.order)) return;
     const ownEnd = parts.clock.now() + this.shorten(settings.l1TtlMs);
-    parts.memory.set(this.nameOf(key), {
+    const entry: MemoryEntry = {
       value: settings.clone ? structuredClone(value) : value,
       tags: about.tags,
       freshUntil: Math.min(ownEnd, about.freshUntil),
@@ -66,13 +67,16 @@ export class Keeper<T> {
       staleUntil: about.freshUntil + (value === undefined ? 0 : settings.staleForMs),
       order: log.order,
       retryAt: 0,
-    });
+      settled: settings.clone || value === undefined ? null : Promise.resolve(value),
+    };
+    this.memory.set(key, entry, encodedBytes);
   }
 
   /** What L1 still has for want of better. */
   stale(key: string): MemoryEntry | undefined {
-    const entry = this.parts.memory.get(this.nameOf(key));
-    if (entry === undefined || this.parts.clock.now() >= entry.staleUntil) return undefined;
+    const now = this.parts.clock.now();
+    const entry = this.memory.get(key, now);
+    if (entry === undefined || now >= entry.staleUntil) return undefined;
     return this.log.holdsLocally(key, entry.tags, entry.order) ? entry : undefined;
   }
 }

@@ -23,51 +23,112 @@ export interface MemoryEntry {
   order: number;
   /** ms since the epoch: no refresh in the background before, as one has just failed. */
   retryAt: number;
+  /** What a hit hands out, made once; null where each hit needs more than that. */
+  readonly settled: Promise<unknown> | null;
 }
 
 /** Bytes of an entry beside its value: the key, the record, the LRU's slots. */
 const ENTRY_BYTES = 200;
+/** What JSON or V8's format becomes in memory, about. */
+const MEMORY_PER_ENCODED = 2;
 
-/** L1: all regions of this process in one LRU. Whether an entry is fresh is for the region to say: that is more than one date. */
+/** An entry with the way back to where it is found. */
+class Held implements MemoryEntry {
+  /** ms since the epoch. */
+  usedAt = 0;
+  value: unknown;
+  tags: readonly string[] = [];
+  freshUntil = 0;
+  sourceFreshUntil = 0;
+  staleUntil = 0;
+  order = 0;
+  retryAt = 0;
+  settled: Promise<unknown> | null = null;
+
+  constructor(
+    readonly owner: MemoryRegion,
+    readonly key: string,
+  ) {}
+
+  /** In place: a new object would have to go through the LRU, at three times the price. */
+  become(entry: MemoryEntry): void {
+    this.value = entry.value;
+    this.tags = entry.tags;
+    this.freshUntil = entry.freshUntil;
+    this.sourceFreshUntil = entry.sourceFreshUntil;
+    this.staleUntil = entry.staleUntil;
+    this.order = entry.order;
+    this.retryAt = entry.retryAt;
+    this.settled = entry.settled;
+  }
+}
+
+type Lru = LRUCache<Held, Held>;
+
+/**
+ * L1: one LRU, so that all regions share the bounds. Each region finds its entries by the bot's own key, which a joint map
+ * could not do without making a new text for each get. Whether an entry is fresh is for the region to say.
+ */
 export class MemoryLevel {
-  readonly #lru: LRUCache<string, MemoryEntry>;
-  readonly #onEviction = new Map<string, () => void>();
+  readonly #lru: Lru;
 
   constructor({ maxEntries, maxBytes }: MemoryOptions) {
     this.#lru = new LRUCache({
       max: maxEntries,
       maxSize: maxBytes,
-      dispose: (_, key, reason) => {
-        if (reason === 'evict') this.#onEviction.get(key.slice(0, key.indexOf('\0')))?.();
-      },
+      dispose: (entry, _, reason) => entry.owner.drop(entry, reason === 'evict'),
     });
   }
 
-  /** @param name region, NUL, key */
-  get(name: string): MemoryEntry | undefined {
-    return this.#lru.get(name);
-  }
-
-  set(name: string, entry: MemoryEntry): void {
-    const size = ENTRY_BYTES + name.length * 2 + estimateBytes(entry.value);
-    this.#lru.set(name, entry, { size });
-  }
-
-  delete(name: string): void {
-    this.#lru.delete(name);
-  }
-
-  clear(): void {
-    this.#lru.clear();
-  }
-
-  /** Calls `fn` for each entry of a region that has to give way to others. */
-  onEviction(region: string, fn: () => void): void {
-    this.#onEviction.set(region, fn);
+  region(): MemoryRegion {
+    return new MemoryRegion(this.#lru);
   }
 
   /** Entries and estimated bytes; expired ones that nobody asked for count until they are pushed out. */
   get size(): { entries: number; bytes: number } {
     return { entries: this.#lru.size, bytes: this.#lru.calculatedSize };
+  }
+}
+
+/** One region's part of L1. */
+export class MemoryRegion {
+  /** Entries that had to give way to others. */
+  evictions = 0;
+  readonly #entries = new Map<string, Held>();
+
+  constructor(private readonly lru: Lru) {}
+
+  /** @param now ms since the epoch; uses within one of them count as one, which spares the LRU most of its work */
+  get(key: string, now: number): MemoryEntry | undefined {
+    const entry = this.#entries.get(key);
+    if (entry !== undefined && entry.usedAt !== now) {
+      entry.usedAt = now;
+      this.lru.get(entry);
+    }
+    return entry;
+  }
+
+  /** @param encodedBytes what L2 needs for the value, where that is known; else it is estimated */
+  set(key: string, entry: MemoryEntry, encodedBytes?: number): void {
+    let held = this.#entries.get(key);
+    if (held === undefined) {
+      held = new Held(this, key);
+      this.#entries.set(key, held);
+    }
+    held.become(entry);
+    const bytes = encodedBytes === undefined ? estimateBytes(entry.value) : encodedBytes * MEMORY_PER_ENCODED;
+    this.lru.set(held, held, { size: ENTRY_BYTES + key.length * 2 + bytes });
+    if (!this.lru.has(held)) this.#entries.delete(key); // larger than all of L1
+  }
+
+  delete(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry !== undefined) this.lru.delete(entry);
+  }
+
+  /** The LRU let go of an entry. */
+  drop(entry: { readonly key: string }, evicted: boolean): void {
+    this.#entries.delete(entry.key);
+    if (evicted) this.evictions += 1;
   }
 }

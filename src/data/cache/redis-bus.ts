@@ -22,7 +22,7 @@ export interface RedisBusOptions {
 /** The bus listens to itself this often; it is deaf when it has not heard itself twice, ms. */
 const ECHO_MS = 1_000;
 const MISSED_ECHOES = 2;
-const COMMAND_TIMEOUT_MS = 2_000;
+const ANSWER_TIMEOUT_MS = 2_000;
 const MAX_RETRY_MS = 1_000;
 
 /**
@@ -69,7 +69,7 @@ export class RedisBus implements InvalidationBus {
         source,
         {
           connectionName: `botctl-cache-bus-${processId}`,
-          commandTimeoutMs: COMMAND_TIMEOUT_MS,
+          answerTimeoutMs: ANSWER_TIMEOUT_MS,
           onError: () => undefined, // `close` follows
         },
         this.#attempt,

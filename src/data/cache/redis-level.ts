@@ -4,7 +4,7 @@ import type { RedisSource } from '../redis';
 import { encodeLogStart, encodeMessage } from './bus-message';
 import { CacheError, reasonOf } from './cache-error';
 import type { ReportError } from './cache-error';
-import { decodeEnvelope, encodeEnvelope, IDENTITY_BYTES } from './envelope';
+import { decodeEnvelope, encodeEnvelope, identityOf } from './envelope';
 import type { Envelope, ReadEnvelope } from './envelope';
 import { encodeRecord } from './invalidation-log';
 import type { InvalidationLog, LogRecord } from './invalidation-log';
@@ -16,7 +16,7 @@ export interface RedisLevelOptions {
   source: RedisSource;
   processId: string;
   namespace: string;
-  commandTimeoutMs: number;
+  answerTimeoutMs: number;
   clock: Clock;
   report: ReportError;
   log: InvalidationLog;
@@ -46,7 +46,7 @@ export class RedisLevel {
     this.#link = new RedisLink({
       source: options.source,
       connectionName: `botctl-cache-${options.processId}`,
-      commandTimeoutMs: options.commandTimeoutMs,
+      answerTimeoutMs: options.answerTimeoutMs,
       clock: options.clock,
       report: options.report,
       recover: (redis) => this.#recover(redis),
@@ -77,6 +77,7 @@ export class RedisLevel {
     const link = this.#link;
     if (!link.usable) return undefined;
     try {
+      link.gather();
       const bytes = await link.redis.getBuffer(this.#key(region, key));
       return bytes === null ? null : decodeEnvelope(bytes);
     } catch (error) {
@@ -91,6 +92,7 @@ export class RedisLevel {
     if (!link.usable || keys.length === 0) return undefined;
     const names = keys.map((key) => this.#key(region, key));
     try {
+      link.gather();
       const all = this.#isCluster
         ? await Promise.all(names.map((name) => link.redis.getBuffer(name)))
         : await link.redis.mgetBuffer(...names);
@@ -110,7 +112,7 @@ export class RedisLevel {
     if (answer === undefined) return undefined;
     if (answer[0] === 0) {
       const [, bytes] = answer;
-      return { kind: 'entry', entry: decodeEnvelope(bytes), identity: bytes.subarray(0, IDENTITY_BYTES) };
+      return { kind: 'entry', entry: decodeEnvelope(bytes), identity: identityOf(bytes) };
     }
     return answer[0] === 1 ? { kind: 'lease', token } : { kind: 'wait', ms: answer[1] };
   }
@@ -224,6 +226,7 @@ export class RedisLevel {
     const link = this.#link;
     if (!link.usable) return undefined;
     try {
+      link.gather();
       return await run(link.redis);
     } catch (error) {
       link.fail(error);

@@ -1,10 +1,12 @@
 import { circuitBreaker, CircuitState, ConsecutiveBreaker, handleAll, isBrokenCircuitError } from 'cockatiel';
+import { Cluster } from 'ioredis';
 import type { Clock } from '../../sharding/clock';
 import { createRedis, redisReason } from '../redis';
 import type { RedisClient, RedisSource } from '../redis';
 import { CacheError } from './cache-error';
 import type { ReportError } from './cache-error';
 import { SCRIPTS } from './redis-scripts';
+import { watchSilence } from './silence-watch';
 
 /** Whether Redis is asked at all. */
 export type BreakerState = 'closed' | 'open' | 'half-open';
@@ -32,7 +34,7 @@ type Keys = [entry: string, lease: string];
 export interface RedisLinkOptions {
   source: RedisSource;
   connectionName: string;
-  commandTimeoutMs: number;
+  answerTimeoutMs: number;
   clock: Clock;
   report: ReportError;
   /** Runs when Redis answers again, before it is used: tell it what it missed. A rejection keeps it out of use. */
@@ -60,9 +62,11 @@ export class RedisLink {
   errors = 0;
   #closed = false;
   #probing = false;
+  #gathering = false;
   #lastReason = 'not connected yet';
   #cancelProbe: () => void = () => undefined;
   #markStarted: () => void = () => undefined;
+  #endWatch: () => void = () => undefined;
   readonly #breaker = circuitBreaker(handleAll, { halfOpenAfter: PROBE_MS, breaker: new ConsecutiveBreaker(1) });
 
   constructor(private readonly options: RedisLinkOptions) {
@@ -70,13 +74,16 @@ export class RedisLink {
     options.clock.after(START_MS, this.#markStarted);
     this.redis = createRedis(options.source, {
       connectionName: options.connectionName,
-      commandTimeoutMs: options.commandTimeoutMs,
+      answerTimeoutMs: options.source.kind === 'cluster' ? options.answerTimeoutMs : null,
       maxRetryMs: MAX_RETRY_MS,
       onError: (reason) => {
         this.#lastReason = reason;
         this.#markStarted();
       },
     }) as ScriptedRedis;
+    if (!(this.redis instanceof Cluster)) {
+      this.#endWatch = watchSilence(this.redis, options.answerTimeoutMs, options.clock);
+    }
     for (const [name, script] of Object.entries(SCRIPTS)) this.redis.defineCommand(name, script);
     this.redis.on('ready', () => void this.#probe());
     this.redis.on('close', () => {
@@ -113,10 +120,27 @@ export class RedisLink {
     void this.#probe();
   }
 
+  /**
+   * To be called before a command: what the callers of this turn send goes out in one write. A write to the socket for each
+   * command costs more than all else about it. Unlike ioredis's own auto-pipelining it delays nothing to a later turn.
+   */
+  gather(): void {
+    // A cluster has a socket for each node, and leaves it to them.
+    if (this.#gathering || this.redis instanceof Cluster) return;
+    const { stream } = this.redis;
+    this.#gathering = true;
+    stream.cork();
+    process.nextTick(() => {
+      this.#gathering = false;
+      stream.uncork();
+    });
+  }
+
   close(): void {
     this.#closed = true;
     this.usable = false;
     this.#cancelProbe();
+    this.#endWatch();
     this.#markStarted();
     this.redis.disconnect();
   }

@@ -21,7 +21,8 @@ const MAX_MARKS = 5_000;
  * L2, across processes, by `seq`.
  */
 export class RegionLog {
-  #order = 0;
+  /** Grows with each invalidation. Read at each get, hence a field. */
+  order = 0;
   #seq = 0;
   #all: Mark = { order: 0, seq: 0 };
   readonly #tags = new Map<string, Mark>();
@@ -29,32 +30,27 @@ export class RegionLog {
   /** Lengths that prefixes have, so that a key is compared by few look-ups. */
   readonly #lengths = new Set<number>();
 
-  /** Grows with each invalidation. */
-  get order(): number {
-    return this.#order;
-  }
-
   /** @param seq Redis's number, 0 while it has none */
   add({ kind, pattern }: Scope, seq: number): void {
-    this.#order += 1;
+    this.order += 1;
     this.#seq = Math.max(this.#seq, seq);
     if (kind === 'all' || (kind === 'prefix' && pattern === '')) {
       this.#forgetBefore(seq);
-      this.#all = { order: this.#order, seq: Math.max(this.#all.seq, seq) };
+      this.#all = { order: this.order, seq: Math.max(this.#all.seq, seq) };
       return;
     }
     const marks = kind === 'tag' ? this.#tags : this.#prefixes;
     const older = marks.get(pattern);
     marks.delete(pattern); // so that the map's order is that of time
-    marks.set(pattern, { order: this.#order, seq: Math.max(older?.seq ?? 0, seq) });
+    marks.set(pattern, { order: this.order, seq: Math.max(older?.seq ?? 0, seq) });
     if (kind === 'prefix') this.#lengths.add(pattern.length);
     if (marks.size > MAX_MARKS) this.#fold(marks);
   }
 
   /** Nothing in L1 from before counts any more; what L2 holds is not touched. */
   dropLocal(): void {
-    this.#order += 1;
-    this.#all = { order: this.#order, seq: this.#all.seq };
+    this.order += 1;
+    this.#all = { order: this.order, seq: this.#all.seq };
   }
 
   /** Entries of L2 stamped below `seq` count no more: what happened before it is not known. */
@@ -65,7 +61,7 @@ export class RegionLog {
 
   /** Whether an entry of L1 that was asked for at `order` still counts. */
   holdsLocally(key: string, tags: readonly string[], order: number): boolean {
-    return order >= this.#order || this.#holds(key, tags, (mark) => mark.order <= order);
+    return order >= this.order || this.#holds(key, tags, (mark) => mark.order <= order);
   }
 
   /** Whether an entry of L2 still counts. */

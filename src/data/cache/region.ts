@@ -1,3 +1,4 @@
+import type { Clock } from '../../sharding/clock';
 import { noStats } from './cache-stats';
 import type { RegionStats } from './cache-stats';
 import { CacheError } from './cache-error';
@@ -7,7 +8,7 @@ import type { Flight } from './flight';
 import { Keeper } from './keeper';
 import { KeyQueue } from './key-queue';
 import type { Place } from './level3';
-import type { MemoryEntry, MemoryLevel } from './memory-level';
+import type { MemoryEntry, MemoryRegion } from './memory-level';
 import type { RedisLevel } from './redis-level';
 import type { RegionLog, Scope } from './region-log';
 import { settle } from './region-options';
@@ -26,8 +27,9 @@ export class Region<T> {
   readonly #keeper: Keeper<T>;
   readonly #stats: RegionStats = noStats();
   readonly #log: RegionLog;
-  readonly #memory: MemoryLevel;
-  readonly #prefix: string;
+  readonly #memory: MemoryRegion;
+  readonly #clock: Clock;
+  #quickHits = 0;
   readonly #writes = new KeyQueue();
 
   constructor(
@@ -36,18 +38,18 @@ export class Region<T> {
     private readonly parts: RegionParts,
   ) {
     const settings = settle(name, options);
-    const { clock, report, closing, memory } = parts;
+    const { clock, report, closing } = parts;
     this.#settings = settings;
     this.#log = parts.log.of(name);
-    this.#memory = memory;
-    this.#prefix = `${name}\0`;
-    memory.onEviction(name, () => (this.#stats.l1.evictions += 1));
+    this.#memory = parts.memory.region();
+    this.#clock = clock;
     this.#source = new Source<T>({ region: name, settings, clock, report, closing, stats: this.#stats });
-    this.#keeper = new Keeper(name, settings, parts, this.#log);
+    this.#keeper = new Keeper(name, settings, parts, this.#log, this.#memory);
     this.#fetcher = new Fetcher<T>({
       region: name,
       parts,
       source: this.#source,
+      memory: this.#memory,
       keeper: this.#keeper,
       shared: new SharedLoad(name, settings, parts, this.#keeper, this.#stats),
       log: this.#log,
@@ -61,9 +63,13 @@ export class Region<T> {
    * @throws what the loader throws, to all who wait for that load, unless a stale value may be served; CacheError
    */
   get(key: string, options: GetOptions = HERE): Promise<T | undefined> {
-    const entry = this.#memory.get(this.#prefix + key);
-    if (entry !== undefined && entry.order === this.#log.order && this.parts.clock.now() < entry.freshUntil) {
-      return Promise.resolve(this.#hit(entry));
+    const now = this.#clock.now();
+    const entry = this.#memory.get(key, now);
+    // The common case by the shortest way; everything that it leaves out is in #getFurther too.
+    if (entry !== undefined && entry.settled !== null && entry.order === this.#log.order && now < entry.freshUntil) {
+      this.#quickHits += 1;
+      // What was kept under this region was a T.
+      return entry.settled as Promise<T>;
     }
     return this.#getFurther(key, entry, options);
   }
@@ -78,7 +84,7 @@ export class Region<T> {
       if (value !== undefined) found.set(key, value);
     };
     for (const key of new Set(keys)) {
-      const entry = this.#valid(key, this.#memory.get(this.#prefix + key));
+      const entry = this.#valid(key, this.#memory.get(key, this.#clock.now()));
       const served = entry === undefined ? undefined : this.#serve(key, entry, options);
       const running = served === undefined ? this.#fetcher.running(key) : undefined;
       if (served !== undefined) {
@@ -102,7 +108,7 @@ export class Region<T> {
     return this.#write(key, async (flight) => {
       await store?.write(key, value, labels, place);
       const leftMs = this.#keeper.shorten(ttlMs ?? this.#settings.ttlMs);
-      const freshUntil = this.parts.clock.now() + leftMs;
+      const freshUntil = this.#clock.now() + leftMs;
       const entry = { value, tags: labels, freshUntil, stamp: flight.stamp };
       await redis?.write(this.name, key, entry, leftMs + this.#settings.staleForMs);
       return () => this.#keeper.keep(key, value, entry, flight);
@@ -134,13 +140,16 @@ export class Region<T> {
   }
 
   stats(): RegionStats {
-    return structuredClone(this.#stats);
+    const stats = structuredClone(this.#stats);
+    stats.l1.evictions = this.#memory.evictions;
+    stats.l1.hits += this.#quickHits;
+    return stats;
   }
 
   /** Another process wrote or deleted the key. */
   heardKey(key: string): void {
     this.#fetcher.supersede(key, { byOther: true });
-    this.#memory.delete(this.#prefix + key);
+    this.#memory.delete(key);
   }
 
   /** Messages may have been missed. */
@@ -176,13 +185,13 @@ export class Region<T> {
       entry.order = this.#log.order;
       return entry;
     }
-    this.#memory.delete(this.#prefix + key);
+    this.#memory.delete(key);
     return undefined;
   }
 
   /** From L1, stale values too; undefined: it has to be fetched. */
   #serve(key: string, entry: MemoryEntry, place: Place): { value: T | undefined } | undefined {
-    const now = this.parts.clock.now();
+    const now = this.#clock.now();
     if (now < entry.freshUntil) return { value: this.#hit(entry) };
     if (now < entry.sourceFreshUntil || now >= entry.staleUntil) return undefined;
     this.#stats.l1.hits += 1;
@@ -227,7 +236,7 @@ export class Region<T> {
 
   #forget(key: string): void {
     this.#fetcher.supersede(key, { byOther: false });
-    this.#memory.delete(this.#prefix + key);
+    this.#memory.delete(key);
   }
 
   async #invalidate(scope: Scope, inStore: () => Promise<void> | undefined): Promise<void> {

