@@ -227,7 +227,7 @@ async function probeRedis(source: RedisSource): Promise<string | null> {
   let reason = 'no answer';
   const client = createRedis(source, {
     connectionName: 'botctl-supervisor',
-    commandTimeoutMs: PROBE_TIMEOUT_MS,
+    answerTimeoutMs: PROBE_TIMEOUT_MS,
     onError: (message) => (reason = message),
   });
   try {

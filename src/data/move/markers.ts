@@ -1,4 +1,4 @@
-import { LOCK_SPACE } from '../schema/own';
+import { LOCK_SPACE } from '../schema/lock-space';
 import { bucketSql } from '../placement/bucket';
 import type { Session } from './session';
 import { lockBucket, type Move, unitNumber } from './unit';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { LOCK_SPACE } from '../schema/own';
+import { LOCK_SPACE } from '../schema/lock-space';
 import type { Session } from './session';
 import { type Move, type MoveUnit, toUnit, unitName, unitNumber } from './unit';
 

@@ -1,8 +1,5 @@
 import { type CustomTypesConfig, Query, type QueryResult } from 'pg';
-
-/** Prepared on each connection at its first use. */
-const FENCE_NAME = 'botctl_enter';
-const FENCE = 'SELECT botctl.enter($1::bigint, $2::bigint)';
+import { FENCE, type Pass } from './fence';
 
 /** What we use of pg's connection; it is not in its types. */
 interface Connection {
@@ -39,13 +36,6 @@ const base = Query.prototype as unknown as QueryInternals;
 
 const fenced = new WeakSet<Connection>();
 
-/** Leave to access a guild. */
-export interface Pass {
-  guildId: bigint;
-  /** Of the move by which the guild came to the shard, as told by the shard it has left; null: by the catalogue. */
-  token: string | null;
-}
-
 export interface Statement {
   text: string;
   values: readonly unknown[];
@@ -55,24 +45,29 @@ export interface Statement {
 
 /**
  * One statement that the shard runs only if the guild is on it. Check and statement go out together and form one
- * implicit transaction, so the check costs no round trip, and its lock holds until the statement is committed.
+ * implicit transaction, so the check costs no round trip, and its lock holds until the statement is committed. Inside a
+ * transaction the check can also go alone.
  *
  * The statement is parsed before the check: a refusal then leaves no doubt which prepared statements exist.
  */
 export class FencedQuery extends Query {
-  #entered = false;
+  /** Statements of the fence that are not through yet. */
+  #ahead = FENCE.length;
 
-  /** @throws what pg says of a value that cannot be sent. */
+  /**
+   * @param statement null: the check alone
+   * @param named whether the fence may be prepared under names; not behind a pooler that cannot keep them
+   * @throws what pg says of a value that cannot be sent
+   */
   constructor(
-    statement: Statement,
+    private readonly statement: Statement | null,
     private readonly pass: Pass,
     callback: (error: Error | null, result: QueryResult) => void,
-    /** Prepared under a name; false behind a pooler that cannot keep names. */
     private readonly named: boolean,
   ) {
     // A value that cannot be sent throws here, before anything is on its way.
-    const values = statement.values.map(prepareValue);
-    super({ text: statement.text, values, ...(statement.name && { name: statement.name }) });
+    const { text = 'fence', values = [], name } = statement ?? {};
+    super({ text, values: values.map(prepareValue), ...(name !== undefined && { name }) });
     (this as unknown as { callback: typeof callback }).callback = callback;
   }
 
@@ -82,36 +77,36 @@ export class FencedQuery extends Query {
 
   prepare(connection: Connection): void {
     const query = this as unknown as QueryInternals;
-    if (!query.hasBeenParsed(connection)) {
+    if (this.statement !== null && !query.hasBeenParsed(connection)) {
       connection.parse({ text: query.text, name: query.name, types: query.types });
       if (query.name) connection.submittedNamedStatements[query.name] = query.text;
     }
     this.#enter(connection);
-    connection.bind({ statement: query.name, values: query.values ?? [], binary: query.binary });
-    connection.describe({ type: 'P', name: '' });
-    connection.execute({ portal: '' });
+    if (this.statement !== null) {
+      connection.bind({ statement: query.name, values: query.values ?? [], binary: query.binary });
+      connection.describe({ type: 'P', name: '' });
+      connection.execute({ portal: '' });
+    }
     connection.sync();
   }
 
   handleDataRow(message: unknown): void {
-    if (this.#entered) base.handleDataRow.call(this, message);
+    if (this.#ahead === 0) base.handleDataRow.call(this, message);
   }
 
   handleCommandComplete(message: unknown, connection: Connection): void {
-    if (this.#entered) base.handleCommandComplete.call(this, message, connection);
-    else this.#entered = true;
+    if (this.#ahead === 0) base.handleCommandComplete.call(this, message, connection);
+    else this.#ahead--;
   }
 
   #enter(connection: Connection): void {
-    const values = [this.pass.guildId.toString(), this.pass.token];
-    if (!this.named) {
-      connection.parse({ text: FENCE });
-      connection.bind({ values });
-    } else {
-      if (!fenced.has(connection)) connection.parse({ text: FENCE, name: FENCE_NAME });
-      fenced.add(connection);
-      connection.bind({ statement: FENCE_NAME, values });
+    const known = fenced.has(connection);
+    for (const { name, text, values } of FENCE) {
+      const named = this.named ? { name } : {};
+      if (!this.named || !known) connection.parse({ text, ...named });
+      connection.bind({ ...(this.named && { statement: name }), values: values(this.pass) });
+      connection.execute({ portal: '' });
     }
-    connection.execute({ portal: '' });
+    if (this.named) fenced.add(connection);
   }
 }

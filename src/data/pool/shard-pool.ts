@@ -5,7 +5,8 @@ import { Pool, type PoolClient, type PoolConfig, Query, type QueryResult } from 
 import { DataError } from '../data-error';
 import type { PoolShare } from './budget';
 import { classify } from './classify';
-import { FencedQuery, type Pass } from './fenced-query';
+import type { Pass } from './fence';
+import { FencedQuery } from './fenced-query';
 import { StatementLane } from './statement-lane';
 import { isStaleName, StatementNames } from './statement-names';
 
@@ -59,6 +60,7 @@ export class ShardPool {
   readonly shard: number;
   readonly #pool: Pool;
   readonly #lane: StatementLane;
+  readonly #named: boolean;
   readonly #names: StatementNames;
   readonly #acquire = createHistogram();
   readonly #counts = { acquired: 0, released: 0, created: 0, destroyed: 0, acquireTimeouts: 0, errors: 0 };
@@ -75,7 +77,8 @@ export class ShardPool {
     this.#pool.on('release', () => this.#counts.released++);
     this.#pool.on('remove', () => this.#counts.destroyed++);
     this.#lane = new StatementLane(this.#pool);
-    this.#names = new StatementNames(options.preparedStatements && !options.pgbouncer);
+    this.#named = options.preparedStatements && !options.pgbouncer;
+    this.#names = new StatementNames(this.#named);
   }
 
   /**
@@ -109,13 +112,31 @@ export class ShardPool {
   }
 
   /** One statement of a caller who holds the connection. */
-  queryOn(client: PoolClient, pass: Pass | null, text: string, values: readonly unknown[]): Promise<QueryResult> {
-    return new Promise<QueryResult>((resolve, reject) => {
-      const done = (error: Error | null, result: QueryResult): void => {
+  async queryOn(client: PoolClient, pass: Pass | null, text: string, values: readonly unknown[]): Promise<QueryResult> {
+    // Without values it goes out as it is: BEGIN, COMMIT, several statements at once.
+    const name = values.length === 0 ? undefined : this.#names.of(text).name;
+    try {
+      return await new Promise<QueryResult>((resolve, reject) => {
+        const done = (error: Error | null, result: QueryResult): void => {
+          if (error) reject(classify(error, this.shard, true));
+          else resolve(result);
+        };
+        client.query(this.#create(pass, text, values, name, done));
+      });
+    } catch (error) {
+      if (isStaleName(error)) this.#names.rename(text);
+      throw error;
+    }
+  }
+
+  /** The ownership check alone, for the transaction that the connection is in. */
+  enter(client: PoolClient, pass: Pass): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = (error: Error | null): void => {
         if (error) reject(classify(error, this.shard, true));
-        else resolve(result);
+        else resolve();
       };
-      client.query(this.#create(pass, text, values, undefined, done));
+      client.query(new FencedQuery(null, pass, done, this.#named));
     });
   }
 
@@ -187,8 +208,7 @@ export class ShardPool {
     name: string | undefined,
     done: (error: Error | null, result: QueryResult) => void,
   ): Query {
-    const named = this.options.preparedStatements && !this.options.pgbouncer;
-    if (pass !== null) return new FencedQuery({ text, values, name }, pass, done, named);
+    if (pass !== null) return new FencedQuery({ text, values, name }, pass, done, this.#named);
     const query = new Query({ text, values: [...values], ...(name !== undefined && { name }) });
     (query as unknown as { callback: typeof done }).callback = done;
     return query;

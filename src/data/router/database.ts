@@ -4,7 +4,7 @@ import type { PoolClient, QueryResult } from 'pg';
 import { DataError } from '../data-error';
 import { type GuildId, parseGuildId } from '../placement/guild-id';
 import { NOT_HERE } from '../pool/classify';
-import type { Pass } from '../pool/fenced-query';
+import type { Pass } from '../pool/fence';
 import type { PoolStats, ShardPool } from '../pool/shard-pool';
 import type { Location, Placements } from './placements';
 
@@ -220,10 +220,7 @@ export class Database {
 
 /** Both in one round trip. */
 async function enter(pool: ShardPool, client: PoolClient, pass: Pass, begin: string): Promise<void> {
-  const [began, entered] = await Promise.allSettled([
-    pool.queryOn(client, null, begin, []),
-    pool.queryOn(client, null, 'SELECT botctl.enter($1::bigint, $2::bigint)', [pass.guildId.toString(), pass.token]),
-  ]);
+  const [began, entered] = await Promise.allSettled([pool.queryOn(client, null, begin, []), pool.enter(client, pass)]);
   if (began.status === 'rejected') throw began.reason;
   if (entered.status === 'rejected') throw entered.reason;
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Client } from 'pg';
-import { LOCK_SPACE, type Migration } from './own';
+import { LOCK_SPACE } from './lock-space';
+import type { Migration } from './own';
 
 /** Second key of the lock under which one process migrates a shard. */
 const MIGRATE_LOCK = 100_000;

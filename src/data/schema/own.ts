@@ -8,16 +8,13 @@ export interface Migration {
   sql: string;
 }
 
-/** First key of all our advisory locks ('botc'). */
-export const LOCK_SPACE = 0x626f7463;
-
 /**
  * botctl's own tables, on every database shard; those of the catalogue are used on shard 0 only.
  *
- * `botctl.enter(guild, token)` is the ownership check that precedes every access to a guild. Its shared lock, held to the
- * end of the transaction, is what a move waits for before it takes the guild away. A shard that the guild has left names
- * the next one and the token of that move; the next one lets in who brings the token even before it has been told that
- * the move is complete (`arriving`). So a guild can be reached whenever a mover dies, and never on two shards.
+ * The ownership check (pool/fence.ts) precedes every access to a guild. Its shared lock, held to the end of the
+ * transaction, is what a move waits for before it takes the guild away. A shard that the guild has left names the next
+ * one and the token of that move; the next one lets in who brings the token even before it has been told that the move is
+ * complete (`arriving`). So a guild can be reached whenever a mover dies, and never on two shards.
  */
 export const OWN_MIGRATIONS: readonly Migration[] = [
   {
@@ -65,26 +62,20 @@ CREATE FUNCTION botctl.owns(guild bigint) RETURNS boolean LANGUAGE sql STABLE ST
                   (SELECT k.here FROM botctl.bucket k WHERE k.bucket = hashint8(guild) & ${BUCKETS - 1}), false)
 $$;
 
-CREATE FUNCTION botctl.enter(guild bigint, proof bigint) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-  b int := hashint8(guild) & ${BUCKETS - 1};
-  is_here boolean;
-  target text;
+CREATE FUNCTION botctl.refuse(guild bigint, target text) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-  IF pg_advisory_xact_lock_shared(${LOCK_SPACE}, b) IS NULL THEN NULL; END IF;
-  -- A snapshot that is older than the lock would not see that the guild has left: such a transaction fails here (40001).
-  IF current_setting('transaction_isolation') <> 'read committed'
-     AND current_setting('transaction_read_only') = 'off' THEN
-    PERFORM FROM botctl.bucket k WHERE k.bucket = b FOR SHARE;
+  RAISE EXCEPTION USING ERRCODE = '${NOT_HERE}', MESSAGE = 'guild ' || guild || ' is not on this database shard',
+    DETAIL = coalesce(target, '');
+END $$;
+
+-- For transactions whose snapshot may be older than the lock: such a one would not see that the guild has left. It fails
+-- with 40001 instead, since the bucket has changed meanwhile.
+CREATE FUNCTION botctl.enter_snapshot(guild bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  IF current_setting('transaction_read_only') = 'off' THEN
+    PERFORM FROM botctl.bucket k WHERE k.bucket = hashint8(guild) & ${BUCKETS - 1} FOR SHARE;
   END IF;
-  SELECT CASE WHEN g.guild_id IS NULL THEN k.here OR k.arriving = proof ELSE g.here OR g.arriving = proof END,
-         CASE WHEN g.guild_id IS NULL THEN k.moved_to || ':' || k.token ELSE g.moved_to || ':' || g.token END
-    INTO is_here, target
-    FROM botctl.bucket k LEFT JOIN botctl.guild g ON g.guild_id = guild WHERE k.bucket = b;
-  IF is_here IS NOT TRUE THEN
-    RAISE EXCEPTION USING ERRCODE = '${NOT_HERE}', MESSAGE = 'guild ' || guild || ' is not on this database shard',
-      DETAIL = coalesce(target, '');
-  END IF;
+  RETURN true;
 END $$;
 
 CREATE TABLE botctl.placement (

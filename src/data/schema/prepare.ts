@@ -3,7 +3,8 @@ import type { Client } from 'pg';
 import { BUCKETS } from '../placement/bucket';
 import { initialBuckets } from '../placement/rebalance';
 import { Migrator } from './migrator';
-import { LOCK_SPACE, OWN_MIGRATIONS } from './own';
+import { LOCK_SPACE } from './lock-space';
+import { OWN_MIGRATIONS } from './own';
 
 /** Second key of the lock under which one process prepares a deployment. */
 const PREPARE_LOCK = 100_001;
