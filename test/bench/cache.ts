@@ -148,16 +148,16 @@ export async function benchCache(): Promise<void> {
 
     const batch = await compare({
       ours: () => batches(300, (some) => far.getMany(some)),
-      theirs: () => batches(300, (some) => Promise.all(some.map((key) => far.get(key)))),
+      own: () => batches(300, (some) => Promise.all(some.map((key) => far.get(key)))),
+      bare: () => batches(300, (some) => Promise.all(some.map(bareGet))),
     });
-    table.push([
-      `batch of ${BATCH} from L2`,
-      us(batch.ours),
-      `${BATCH} single gets at once`,
-      us(batch.theirs),
-      `throughput ${(batch.theirs / batch.ours).toFixed(2)}`,
-      '>= 1.5',
-    ]);
+    for (const [name, time] of [
+      [`${BATCH} ioredis GETs at once`, batch.bare],
+      [`${BATCH} single gets at once`, batch.own],
+    ] as const) {
+      const ratio = `throughput ${(time / batch.ours).toFixed(2)}`;
+      table.push([`batch of ${BATCH} from L2`, us(batch.ours), name, us(time), ratio, '>= 1.5']);
+    }
 
     await server.kill();
     await until(() => cache.stats().redis?.breaker !== 'closed');
@@ -184,7 +184,7 @@ async function withoutRedis(region: Region<Profile>, cache: Cache, how: string):
     theirs: () => oneByOne(5_000, plain),
   });
   if (cache.stats().redis?.breaker === 'closed') throw new Error(`Redis is ${how}, but in use`);
-  return [`get and load, Redis ${how}`, us(ours), 'the loader alone', us(theirs), `${us(ours)}`, '<= 100 us'];
+  return [`get and load, Redis ${how}`, us(ours), 'the loader alone', us(theirs), us(ours), '<= 100 us'];
 }
 
 if (require.main === module) {

@@ -11,9 +11,6 @@ import type { RegionParts } from './region-parts';
 import type { SharedLoad } from './shared-load';
 import type { Loader, Source } from './source';
 
-/** How L2 is looked at first: by a GET of one's own or as part of an MGET. undefined: L2 is out of use. */
-export type Look = () => Promise<ReadEnvelope | null | undefined>;
-
 type Flights<T> = Map<string, Flight<T>>;
 
 /** After a failed refresh the stale value is served for so long before the next try, ms. */
@@ -42,19 +39,34 @@ export class Fetcher<T> {
   /** The flight that a get may join: not one from before an invalidation. */
   running(key: string): Promise<T | undefined> | undefined {
     const flight = this.#flights.get(key);
-    return flight?.order === this.options.log.order ? flight.promise : undefined;
+    return flight?.order === this.options.log.order ? flight.join() : undefined;
   }
 
   fetch(key: string, place: Place): Promise<T | undefined> {
-    return this.running(key) ?? this.start(key, place, null, this.options.source.alone(place));
-  }
-
-  /** @param look null: a GET of its own */
-  start(key: string, place: Place, look: Look | null, loader: Loader<T>): Promise<T | undefined> {
+    const running = this.running(key);
+    if (running !== undefined) return running;
     const flight = this.#open();
     this.#flights.set(key, flight);
-    flight.promise = this.#run(key, place, flight, look, loader);
-    return flight.promise;
+    const outcome = this.#run(key, place, flight);
+    flight.leadsTo(outcome);
+    return outcome;
+  }
+
+  /** Keys of which none is under way: one look at L2 and one load for all. undefined where there is nothing. */
+  async fetchMany(keys: readonly string[], place: Place): Promise<Map<string, T | undefined>> {
+    const flights = keys.map((key) => {
+      const flight = this.#open();
+      this.#flights.set(key, flight);
+      return flight;
+    });
+    const looked = this.#lookMany(keys, place, flights);
+    for (const [index, flight] of flights.entries()) {
+      const key = keys[index] ?? '';
+      flight.leadsTo(() => looked.then(({ found, loads }) => loads.get(key) ?? found.get(key)));
+    }
+    const { found, loads } = await looked;
+    await Promise.all(Array.from(loads, async ([key, load]) => found.set(key, await load)));
+    return found;
   }
 
   /** Fetches in the background, once at a time; a failure is reported, and keeps the next try off for a while. */
@@ -97,41 +109,87 @@ export class Fetcher<T> {
     return new Flight(this.options.log.order, this.options.parts.log.seq);
   }
 
-  async #run(
-    key: string,
-    place: Place,
-    flight: Flight<T>,
-    look: Look | null,
-    loader: Loader<T>,
-  ): Promise<T | undefined> {
-    const { region, parts, keeper, stats, shared } = this.options;
+  async #run(key: string, place: Place, flight: Flight<T>): Promise<T | undefined> {
+    const { region, parts, source } = this.options;
     const { redis } = parts;
+    if (redis !== null && !redis.usable) await redis.started;
+    const entry = redis?.usable === true ? await redis.get(region, key) : undefined;
+    if (entry && this.#serves(key, entry, flight, place)) {
+      this.#end(key, flight);
+      return entry.value as T | undefined;
+    }
+    if (entry !== undefined) this.options.stats.l2.misses += 1;
+    return this.#load(key, flight, entry ?? null, source.alone(place));
+  }
+
+  /** What L2 has, and loads under way for the rest. Does not reject. */
+  async #lookMany(
+    keys: readonly string[],
+    place: Place,
+    flights: readonly Flight<T>[],
+  ): Promise<{ found: Map<string, T | undefined>; loads: Map<string, Promise<T | undefined>> }> {
+    const { region, parts, source, stats } = this.options;
+    const { redis } = parts;
+    if (redis !== null && !redis.usable) await redis.started;
+    const entries = await redis?.getMany(region, keys);
+    const found = new Map<string, T | undefined>();
+    const missing: { key: string; flight: Flight<T>; entry: ReadEnvelope | null }[] = [];
+    for (const [index, flight] of flights.entries()) {
+      const key = keys[index] ?? '';
+      const entry = entries?.[index] ?? null;
+      if (entry !== null && this.#serves(key, entry, flight, place)) {
+        this.#end(key, flight);
+        found.set(key, entry.value as T | undefined);
+      } else missing.push({ key, flight, entry });
+    }
+    if (entries !== undefined) stats.l2.misses += missing.length;
+    const loads = new Map<string, Promise<T | undefined>>();
+    if (missing.length === 0) return { found, loads };
+    const loader = source.together(
+      missing.map(({ key }) => key),
+      place,
+    );
+    for (const { key, flight, entry } of missing) {
+      const load = this.#load(key, flight, entry, loader);
+      const pass = (): void => loader.pass(key);
+      load.then(pass, pass);
+      loads.set(key, load);
+    }
+    return { found, loads };
+  }
+
+  /** Whether an entry of L2 will do; if so, it goes into L1 and is counted, and refreshed if it is stale. */
+  #serves(key: string, entry: ReadEnvelope, flight: Flight<T>, place: Place): boolean {
+    const { keeper, stats } = this.options;
+    const freshness = keeper.freshness(key, entry);
+    if (freshness === 'useless') return false;
+    stats.l2.hits += 1;
+    if (entry.value === undefined) stats.l2.negativeHits += 1;
+    keeper.promote(key, entry, flight);
+    if (freshness === 'stale') {
+      stats.l2.staleHits += 1;
+      this.refresh(key, place);
+    }
+    return true;
+  }
+
+  /** @param useless what L2 has, which will not do */
+  async #load(key: string, flight: Flight<T>, useless: ReadEnvelope | null, loader: Loader<T>): Promise<T | undefined> {
+    const { keeper, stats, shared } = this.options;
     try {
-      if (redis !== null && !redis.usable) await redis.started;
-      const entry = redis?.usable === true ? await (look === null ? redis.get(region, key) : look()) : undefined;
-      if (entry !== undefined) {
-        const freshness = entry === null ? 'useless' : keeper.freshness(key, entry);
-        if (entry !== null && freshness !== 'useless') {
-          stats.l2.hits += 1;
-          if (entry.value === undefined) stats.l2.negativeHits += 1;
-          const value = keeper.promote(key, entry, flight);
-          if (freshness === 'stale') {
-            stats.l2.staleHits += 1;
-            this.refresh(key, place);
-          }
-          return value;
-        }
-        stats.l2.misses += 1;
-      }
-      return await shared.run(key, flight, entry ? identityOf(entry.bytes) : null, loader);
+      return await shared.run(key, flight, useless === null ? null : identityOf(useless.bytes), loader);
     } catch (error) {
       const old = keeper.stale(key);
       if (old === undefined) throw error;
       stats.l1.staleHits += 1;
       return old.value as T | undefined;
     } finally {
-      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+      this.#end(key, flight);
     }
+  }
+
+  #end(key: string, flight: Flight<T>): void {
+    if (this.#flights.get(key) === flight) this.#flights.delete(key);
   }
 
   async #refresh(key: string, place: Place): Promise<void> {

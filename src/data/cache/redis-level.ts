@@ -77,8 +77,9 @@ export class RedisLevel {
     const link = this.#link;
     if (!link.usable) return undefined;
     try {
+      const answer = link.redis.getBuffer(this.#key(region, key));
       link.gather();
-      const bytes = await link.redis.getBuffer(this.#key(region, key));
+      const bytes = await answer;
       return bytes === null ? null : decodeEnvelope(bytes);
     } catch (error) {
       link.fail(error);
@@ -92,7 +93,6 @@ export class RedisLevel {
     if (!link.usable || keys.length === 0) return undefined;
     const names = keys.map((key) => this.#key(region, key));
     try {
-      link.gather();
       const all = this.#isCluster
         ? await Promise.all(names.map((name) => link.redis.getBuffer(name)))
         : await link.redis.mgetBuffer(...names);
@@ -226,8 +226,9 @@ export class RedisLevel {
     const link = this.#link;
     if (!link.usable) return undefined;
     try {
+      const answer = run(link.redis);
       link.gather();
-      return await run(link.redis);
+      return await answer;
     } catch (error) {
       link.fail(error);
       return undefined;

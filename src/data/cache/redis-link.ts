@@ -121,8 +121,8 @@ export class RedisLink {
   }
 
   /**
-   * To be called before a command: what the callers of this turn send goes out in one write. A write to the socket for each
-   * command costs more than all else about it. Unlike ioredis's own auto-pipelining it delays nothing to a later turn.
+   * To be called after a command was sent: the further ones of this turn of the event loop go out in one write. A write to
+   * the socket for each costs more than all else about it. The first is not held up, as ioredis's own auto-pipelining does.
    */
   gather(): void {
     // A cluster has a socket for each node, and leaves it to them.

@@ -3,13 +3,11 @@ import { noStats } from './cache-stats';
 import type { RegionStats } from './cache-stats';
 import { CacheError } from './cache-error';
 import { Fetcher } from './fetcher';
-import type { Look } from './fetcher';
 import type { Flight } from './flight';
 import { Keeper } from './keeper';
 import { KeyQueue } from './key-queue';
 import type { Place } from './level3';
 import type { MemoryEntry, MemoryRegion } from './memory-level';
-import type { RedisLevel } from './redis-level';
 import type { RegionLog, Scope } from './region-log';
 import { settle } from './region-options';
 import type { GetOptions, RegionOptions, SetOptions, Settings } from './region-options';
@@ -22,7 +20,6 @@ const HERE: Place = {};
 /** One kind of values, with its loader and its times. Keys are any text. */
 export class Region<T> {
   readonly #settings: Settings<T>;
-  readonly #source: Source<T>;
   readonly #fetcher: Fetcher<T>;
   readonly #keeper: Keeper<T>;
   readonly #stats: RegionStats = noStats();
@@ -43,12 +40,12 @@ export class Region<T> {
     this.#log = parts.log.of(name);
     this.#memory = parts.memory.region();
     this.#clock = clock;
-    this.#source = new Source<T>({ region: name, settings, clock, report, closing, stats: this.#stats });
+    const source = new Source<T>({ region: name, settings, clock, report, closing, stats: this.#stats });
     this.#keeper = new Keeper(name, settings, parts, this.#log, this.#memory);
     this.#fetcher = new Fetcher<T>({
       region: name,
       parts,
-      source: this.#source,
+      source,
       memory: this.#memory,
       keeper: this.#keeper,
       shared: new SharedLoad(name, settings, parts, this.#keeper, this.#stats),
@@ -76,25 +73,33 @@ export class Region<T> {
 
   /** Those of the keys that have a value. One round trip to L2, and one `loadMany`, for all that L1 lacks. @throws as `get` */
   async getMany(keys: readonly string[], options: GetOptions = HERE): Promise<Map<string, T>> {
+    if (this.parts.closing.aborted) throw new CacheError('CLOSED', 'the cache is closed');
     const found = new Map<string, T>();
-    const missing: string[] = [];
-    const waits: Promise<void>[] = [];
-    const take = async (key: string, promise: Promise<T | undefined>): Promise<void> => {
-      const value = await promise;
+    const put = (key: string, value: T | undefined): void => {
       if (value !== undefined) found.set(key, value);
     };
+    const missing: string[] = [];
+    const waits: Promise<void>[] = [];
     for (const key of new Set(keys)) {
       const entry = this.#valid(key, this.#memory.get(key, this.#clock.now()));
       const served = entry === undefined ? undefined : this.#serve(key, entry, options);
-      const running = served === undefined ? this.#fetcher.running(key) : undefined;
       if (served !== undefined) {
-        if (served.value !== undefined) found.set(key, served.value);
-      } else if (running !== undefined) waits.push(take(key, running));
-      else missing.push(key);
+        put(key, served.value);
+        continue;
+      }
+      this.#stats.l1.misses += 1;
+      const running = this.#fetcher.running(key);
+      if (running === undefined) missing.push(key);
+      else waits.push(running.then((value) => put(key, this.#copy(value))));
     }
-    this.#stats.l1.misses += missing.length;
-    if (missing.length > 0)
-      waits.push(...this.#fetchMany(missing, options).map((promise, index) => take(missing[index] ?? '', promise)));
+    if (missing.length > 0) {
+      const fetched = this.#fetcher.fetchMany(missing, options);
+      waits.push(
+        fetched.then((values) => {
+          for (const [key, value] of values) put(key, this.#copy(value));
+        }),
+      );
+    }
     await Promise.all(waits);
     return found;
   }
@@ -164,7 +169,12 @@ export class Region<T> {
   }
 
   #handOut({ value }: MemoryEntry): T | undefined {
-    return (this.#settings.clone ? structuredClone(value) : value) as T | undefined;
+    // What was kept under this region was a T.
+    return this.#copy(value as T | undefined);
+  }
+
+  #copy(value: T | undefined): T | undefined {
+    return this.#settings.clone ? structuredClone(value) : value;
   }
 
   #getFurther(key: string, found: MemoryEntry | undefined, place: Place): Promise<T | undefined> {
@@ -175,7 +185,7 @@ export class Region<T> {
     const { closing } = this.parts;
     if (closing.aborted) return Promise.reject(new CacheError('CLOSED', 'the cache is closed'));
     const fetched = this.#fetcher.fetch(key, place);
-    return this.#settings.clone ? fetched.then((value) => structuredClone(value)) : fetched;
+    return this.#settings.clone ? fetched.then((value) => this.#copy(value)) : fetched;
   }
 
   /** Compares an entry with the invalidations since it was looked at last. */
@@ -198,19 +208,6 @@ export class Region<T> {
     this.#stats.l1.staleHits += 1;
     if (now >= entry.retryAt) this.#fetcher.refresh(key, place);
     return { value: this.#handOut(entry) };
-  }
-
-  #fetchMany(keys: readonly string[], place: Place): Promise<T | undefined>[] {
-    const { redis } = this.parts;
-    const loader = this.#source.together(keys, place);
-    let all: ReturnType<RedisLevel['getMany']> | undefined;
-    return keys.map((key, index) => {
-      const look: Look = async () => (await (all ??= redis?.getMany(this.name, keys)))?.[index];
-      const fetched = this.#fetcher.start(key, place, look, loader);
-      const pass = (): void => loader.pass(key);
-      fetched.then(pass, pass);
-      return fetched;
-    });
   }
 
   /** @param run returns what is to be done in L1 once nothing older can come in any more */

@@ -103,3 +103,33 @@ test('in the end all processes agree, whoever writes when', async () => {
   await until(async () => (await one.get('k')) === (await two.get('k')));
   await expect(one.get('k')).resolves.toMatch(/^49 /);
 });
+
+test('a load that fails is told to those who wait for it in another process', async () => {
+  const get = loading();
+  await until(() => started === 1);
+  const elsewhere = two.get('k');
+  await until(() => two.stats().leaseWaits === 1);
+  loader.reject(new Error('no such table'));
+  await expect(get.then((inner) => inner)).rejects.toThrow('no such table');
+  await expect(elsewhere).rejects.toMatchObject({
+    code: 'LOAD_FAILED_ELSEWHERE',
+    message: expect.stringContaining('no such table') as string,
+  });
+  expect(started).toBe(1);
+  await expect(two.get('k')).resolves.toBe('loaded later');
+});
+
+test('a load that takes longer than the lease keeps it', async () => {
+  let loads = 0;
+  const options = {
+    ttlMs: 60_000,
+    leaseMs: 60,
+    load: () => ((loads += 1) === 1 ? loader.promise : Promise.reject(new Error('a second load'))),
+  };
+  const [slow, waiting] = [a.region<string>('slow', options), b.region<string>('slow', options)];
+  const gets = [slow.get('k'), waiting.get('k')];
+  await until(() => slow.stats().leaseWaits + waiting.stats().leaseWaits >= 4); // each lasts a whole lease
+  loader.resolve('value');
+  await expect(Promise.all(gets)).resolves.toEqual(['value', 'value']);
+  expect(loads).toBe(1);
+});
