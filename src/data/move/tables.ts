@@ -220,11 +220,12 @@ export function copyFormat({ columns }: MovedTable): 'binary' | 'text' {
 }
 
 /**
- * SELECT that yields one text for the rows of `from`, whatever their order: their number and two sums of their hashes.
+ * SELECT that yields one text for the rows of `from`, whatever their order: their number and the sum
+ * (XOR) of their hashes. No two rows are equal: they have a primary key.
  * @param from SQL after FROM, in which the table is called `t`
  */
 export function checksumSql({ columns }: MovedTable, from: string): string {
   const fields = columns.map(({ name, hashable }) => `t.${escapeIdentifier(name)}${hashable ? '' : '::text'}`);
-  return `SELECT concat_ws(':', count(*), coalesce(bit_xor(h), 0), coalesce(sum(h & 4294967295), 0)) AS checksum
+  return `SELECT concat_ws(':', count(*), coalesce(bit_xor(h), 0)) AS checksum
     FROM (SELECT hash_record_extended(ROW(${fields.join(', ')}), 0) AS h FROM ${from}) AS hashes`;
 }

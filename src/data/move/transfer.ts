@@ -9,6 +9,7 @@ import { type Move, unitCondition } from './unit';
 
 /** Rows that one statement deletes, so that no lock is held long. */
 const DELETE_BATCH = 10_000;
+const DELETE_PORTION = 20 * DELETE_BATCH;
 
 /** The two sides do not hold the same rows. */
 export class ChecksumError extends Error {
@@ -113,7 +114,7 @@ async function compare(
   ]);
   if (here === undefined || here.checksum !== there?.checksum) {
     throw new ChecksumError(
-      `Table ${table.name}: the copy differs from the source (rows:xor:sum ${here?.checksum} and ${there?.checksum}).`,
+      `Table ${table.name}: the copy differs from the source (rows:sum ${here?.checksum} and ${there?.checksum}).`,
     );
   }
   return Number(here.checksum.split(':', 1)[0]);
@@ -129,13 +130,20 @@ export async function deleteAll(
   const rows = condition(move, table, side);
   let total = 0;
   for (;;) {
-    const { rowCount } = await session.transaction({ replica: true }, () =>
-      session.query(
-        `DELETE FROM ${table.sql} t WHERE ${rows} AND t.ctid = ANY (ARRAY(
-           SELECT t.ctid FROM ${table.sql} t WHERE ${rows} LIMIT ${DELETE_BATCH}))`,
-      ),
+    // Found in large portions: each search walks over what the ones before have deleted.
+    const { rows: found } = await session.query<{ ctid: string }>(
+      `SELECT t.ctid::text AS ctid FROM ${table.sql} t WHERE ${rows} LIMIT ${DELETE_PORTION}`,
     );
-    total += rowCount ?? 0;
-    if (rowCount === null || rowCount < DELETE_BATCH) return total;
+    for (let at = 0; at < found.length; at += DELETE_BATCH) {
+      const batch = found.slice(at, at + DELETE_BATCH).map(({ ctid }) => ctid);
+      const { rowCount } = await session.transaction({ replica: true }, async () => {
+        await session.query('SET LOCAL enable_seqscan = off'); // the rows' addresses are known
+        return session.query(`DELETE FROM ${table.sql} t WHERE t.ctid = ANY ($1::tid[]) AND (${rows}) IS TRUE`, [
+          batch,
+        ]);
+      });
+      total += rowCount ?? 0;
+    }
+    if (found.length < DELETE_PORTION) return total;
   }
 }

@@ -34,7 +34,8 @@ interface QueryInternals {
 const { prepareValue } = require('pg/lib/utils') as { prepareValue: (value: unknown) => unknown };
 const base = Query.prototype as unknown as QueryInternals;
 
-const fenced = new WeakSet<Connection>();
+/** Which statements of the fence a connection has prepared. */
+const prepared = new WeakMap<Connection, Set<string>>();
 
 export interface Statement {
   text: string;
@@ -43,24 +44,39 @@ export interface Statement {
   name?: string | undefined;
 }
 
+interface Ahead {
+  name: string;
+  text: string;
+  values: (pass: Pass) => (string | null)[];
+}
+
+/** What a fenced query consists of besides the check. */
+export interface Fenced {
+  /** Absent: the check alone. */
+  statement?: Statement;
+  /** Begins a transaction first, such as "BEGIN READ ONLY". */
+  begin?: string;
+}
+
 /**
  * One statement that the shard runs only if the guild is on it. Check and statement go out together and form one
- * implicit transaction, so the check costs no round trip, and its lock holds until the statement is committed. Inside a
- * transaction the check can also go alone.
+ * implicit transaction, so the check costs no round trip, and its lock holds until the statement is committed. Or the
+ * beginning of a transaction that has passed the check.
  *
  * The statement is parsed before the check: a refusal then leaves no doubt which prepared statements exist.
  */
 export class FencedQuery extends Query {
-  /** Statements of the fence that are not through yet. */
-  #ahead = FENCE.length;
+  readonly #statement: Statement | undefined;
+  readonly #ahead: readonly Ahead[];
+  /** How many of them are not through yet. */
+  #waiting: number;
 
   /**
-   * @param statement null: the check alone
    * @param named whether the fence may be prepared under names; not behind a pooler that cannot keep them
    * @throws what pg says of a value that cannot be sent
    */
   constructor(
-    private readonly statement: Statement | null,
+    { statement, begin }: Fenced,
     private readonly pass: Pass,
     callback: (error: Error | null, result: QueryResult) => void,
     private readonly named: boolean,
@@ -69,6 +85,9 @@ export class FencedQuery extends Query {
     const { text = 'fence', values = [], name } = statement ?? {};
     super({ text, values: values.map(prepareValue), ...(name !== undefined && { name }) });
     (this as unknown as { callback: typeof callback }).callback = callback;
+    this.#statement = statement;
+    this.#ahead = begin === undefined ? FENCE : [{ name: `botctl_${begin}`, text: begin, values: () => [] }, ...FENCE];
+    this.#waiting = this.#ahead.length;
   }
 
   requiresPreparation(): boolean {
@@ -77,12 +96,13 @@ export class FencedQuery extends Query {
 
   prepare(connection: Connection): void {
     const query = this as unknown as QueryInternals;
-    if (this.statement !== null && !query.hasBeenParsed(connection)) {
+    const statement = this.#statement;
+    if (statement !== undefined && !query.hasBeenParsed(connection)) {
       connection.parse({ text: query.text, name: query.name, types: query.types });
       if (query.name) connection.submittedNamedStatements[query.name] = query.text;
     }
-    this.#enter(connection);
-    if (this.statement !== null) {
+    this.#goAhead(connection);
+    if (statement !== undefined) {
       connection.bind({ statement: query.name, values: query.values ?? [], binary: query.binary });
       connection.describe({ type: 'P', name: '' });
       connection.execute({ portal: '' });
@@ -91,22 +111,23 @@ export class FencedQuery extends Query {
   }
 
   handleDataRow(message: unknown): void {
-    if (this.#ahead === 0) base.handleDataRow.call(this, message);
+    if (this.#waiting === 0) base.handleDataRow.call(this, message);
   }
 
   handleCommandComplete(message: unknown, connection: Connection): void {
-    if (this.#ahead === 0) base.handleCommandComplete.call(this, message, connection);
-    else this.#ahead--;
+    if (this.#waiting === 0) base.handleCommandComplete.call(this, message, connection);
+    else this.#waiting -= 1;
   }
 
-  #enter(connection: Connection): void {
-    const known = fenced.has(connection);
-    for (const { name, text, values } of FENCE) {
-      const named = this.named ? { name } : {};
-      if (!this.named || !known) connection.parse({ text, ...named });
-      connection.bind({ ...(this.named && { statement: name }), values: values(this.pass) });
+  #goAhead(connection: Connection): void {
+    let known = prepared.get(connection);
+    if (known === undefined) prepared.set(connection, (known = new Set()));
+    for (const { name, text, values } of this.#ahead) {
+      const statement = this.named ? name : undefined;
+      if (statement === undefined || !known.has(statement)) connection.parse({ text, name: statement });
+      if (statement !== undefined) known.add(statement);
+      connection.bind({ statement, values: values(this.pass) });
       connection.execute({ portal: '' });
     }
-    if (this.named) fenced.add(connection);
   }
 }

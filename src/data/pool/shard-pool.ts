@@ -129,14 +129,14 @@ export class ShardPool {
     }
   }
 
-  /** The ownership check alone, for the transaction that the connection is in. */
-  enter(client: PoolClient, pass: Pass): Promise<void> {
+  /** Begins a transaction that has passed the ownership check, in one round trip. @param text "BEGIN …" */
+  begin(client: PoolClient, pass: Pass, text: string): Promise<void> {
     return new Promise((resolve, reject) => {
       const done = (error: Error | null): void => {
         if (error) reject(classify(error, this.shard, true));
         else resolve();
       };
-      client.query(new FencedQuery(null, pass, done, this.#named));
+      client.query(new FencedQuery({ begin: text }, pass, done, this.#named));
     });
   }
 
@@ -208,7 +208,7 @@ export class ShardPool {
     name: string | undefined,
     done: (error: Error | null, result: QueryResult) => void,
   ): Query {
-    if (pass !== null) return new FencedQuery({ text, values, name }, pass, done, this.#named);
+    if (pass !== null) return new FencedQuery({ statement: { text, values, name } }, pass, done, this.#named);
     const query = new Query({ text, values: [...values], ...(name !== undefined && { name }) });
     (query as unknown as { callback: typeof done }).callback = done;
     return query;

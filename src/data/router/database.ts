@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { types } from 'node:util';
-import type { PoolClient, QueryResult } from 'pg';
+import type { QueryResult } from 'pg';
 import { DataError } from '../data-error';
 import { type GuildId, parseGuildId } from '../placement/guild-id';
 import { NOT_HERE } from '../pool/classify';
@@ -188,7 +188,7 @@ export class Database {
       let committing = false;
       const lent = lend(pool.shard, (text, values) => pool.queryOn(client, null, text, values));
       try {
-        await enter(pool, client, pass, `BEGIN${mode}`);
+        await pool.begin(client, pass, `BEGIN${mode}`);
         const result = await fn(lent.connection);
         lent.takeBack();
         committing = true;
@@ -216,13 +216,6 @@ export class Database {
       }
     });
   }
-}
-
-/** Both in one round trip. */
-async function enter(pool: ShardPool, client: PoolClient, pass: Pass, begin: string): Promise<void> {
-  const [began, entered] = await Promise.allSettled([pool.queryOn(client, null, begin, []), pool.enter(client, pass)]);
-  if (began.status === 'rejected') throw began.reason;
-  if (entered.status === 'rejected') throw entered.reason;
 }
 
 function lend(
