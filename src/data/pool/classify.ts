@@ -56,6 +56,12 @@ export function classify(error: unknown, shard: number, sent: boolean): Error {
   return new DataError(code, message, { cause: error, shard, outcomeUnknown });
 }
 
+/** After this error the server closes the connection, though it may still look open. */
+export function endsConnection(error: unknown): boolean {
+  const severity = (error as { severity?: unknown } | null)?.severity;
+  return severity === 'FATAL' || severity === 'PANIC';
+}
+
 function codeOf(error: Error, state: string | null): DataErrorCode | null {
   if (state !== null && /^[0-9A-Z]{5}$/.test(state) && 'severity' in error) {
     return BY_STATE[state] ?? BY_CLASS[state.slice(0, 2)] ?? null;

@@ -63,7 +63,7 @@ export interface Fenced {
  * implicit transaction, so the check costs no round trip, and its lock holds until the statement is committed. Or the
  * beginning of a transaction that has passed the check.
  *
- * The statement is parsed before the check: a refusal then leaves no doubt which prepared statements exist.
+ * A named statement is parsed before the check: a refusal then leaves no doubt which prepared statements exist.
  */
 export class FencedQuery extends Query {
   readonly #statement: Statement | undefined;
@@ -97,11 +97,14 @@ export class FencedQuery extends Query {
   prepare(connection: Connection): void {
     const query = this as unknown as QueryInternals;
     const statement = this.#statement;
-    if (statement !== undefined && !query.hasBeenParsed(connection)) {
+    const parse = (): void => {
+      if (statement === undefined || query.hasBeenParsed(connection)) return;
       connection.parse({ text: query.text, name: query.name, types: query.types });
       if (query.name) connection.submittedNamedStatements[query.name] = query.text;
-    }
+    };
+    if (this.named) parse();
     this.#goAhead(connection);
+    if (!this.named) parse(); // there is only one statement without a name
     if (statement !== undefined) {
       connection.bind({ statement: query.name, values: query.values ?? [], binary: query.binary });
       connection.describe({ type: 'P', name: '' });

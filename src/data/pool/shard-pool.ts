@@ -4,7 +4,7 @@ import type { ConnectionOptions } from 'node:tls';
 import { Pool, type PoolClient, type PoolConfig, Query, type QueryResult } from 'pg';
 import { DataError } from '../data-error';
 import type { PoolShare } from './budget';
-import { classify } from './classify';
+import { classify, endsConnection } from './classify';
 import type { Pass } from './fence';
 import { FencedQuery } from './fenced-query';
 import { StatementLane } from './statement-lane';
@@ -63,6 +63,8 @@ export class ShardPool {
   readonly #named: boolean;
   readonly #names: StatementNames;
   readonly #acquire = createHistogram();
+  /** Connections that must not be used again. */
+  readonly #broken = new WeakSet<PoolClient>();
   readonly #counts = { acquired: 0, released: 0, created: 0, destroyed: 0, acquireTimeouts: 0, errors: 0 };
 
   constructor(private readonly options: ShardPoolOptions) {
@@ -100,14 +102,13 @@ export class ShardPool {
   /** Hands out a connection; it goes back when `fn` settles. */
   async withClient<T>(fn: (client: PoolClient) => Promise<T>): Promise<T> {
     const client = await this.acquire();
-    let broken: Error | undefined;
-    const onError = (error: Error): void => void (broken = error);
+    const onError = (): void => void this.#broken.add(client);
     client.on('error', onError);
     try {
       return await fn(client);
     } finally {
       client.off('error', onError);
-      client.release(broken ?? this.#unclean(client));
+      client.release(this.#broken.has(client) || isUnclean(client));
     }
   }
 
@@ -118,6 +119,7 @@ export class ShardPool {
     try {
       return await new Promise<QueryResult>((resolve, reject) => {
         const done = (error: Error | null, result: QueryResult): void => {
+          if (error && endsConnection(error)) this.#broken.add(client);
           if (error) reject(classify(error, this.shard, true));
           else resolve(result);
         };
@@ -226,12 +228,12 @@ export class ShardPool {
       { cause: error, shard: this.shard },
     );
   }
+}
 
-  /** A connection that is still inside a transaction is not for the next one. */
-  #unclean(client: PoolClient): Error | undefined {
-    const status = (client as unknown as { _txStatus: string | null })._txStatus;
-    return status === 'T' || status === 'E' ? new Error('left in a transaction') : undefined;
-  }
+/** A connection that is still inside a transaction is not for the next one. */
+function isUnclean(client: PoolClient): boolean {
+  const status = (client as unknown as { _txStatus: string | null })._txStatus;
+  return status === 'T' || status === 'E';
 }
 
 function poolConfig(options: ShardPoolOptions): PoolConfig {

@@ -1,4 +1,5 @@
 import type { Pool, PoolClient, Query, QueryResult } from 'pg';
+import { endsConnection } from './classify';
 
 /** Statements under way on one connection, at most. */
 const DEPTH = 128;
@@ -15,6 +16,8 @@ interface Carrier {
   lastAnswerAt: number;
   /** Somebody waits for a connection: this one takes nothing more and goes back. */
   draining: boolean;
+  /** The server is about to close it. */
+  broken: boolean;
 }
 
 interface Job {
@@ -81,7 +84,7 @@ export class StatementLane {
       return;
     }
     this.#opening--;
-    const carrier = { client, inFlight: 0, lastAnswerAt: performance.now(), draining: false };
+    const carrier = { client, inFlight: 0, lastAnswerAt: performance.now(), draining: false, broken: false };
     this.#carriers.push(carrier);
     for (const job of this.#waiting.splice(0, DEPTH)) this.#send(carrier, job);
     if (this.#waiting.length > 0 && this.#opening === 0) void this.#open();
@@ -101,6 +104,7 @@ export class StatementLane {
       took(now - Math.max(sentAt, carrier.lastAnswerAt));
       carrier.lastAnswerAt = now;
       if (this.pool.waitingCount > 0) carrier.draining = true;
+      if (error && endsConnection(error)) carrier.broken = carrier.draining = true;
       if (carrier.inFlight === 0) this.#idle(carrier);
       if (error) reject(error);
       else resolve(result);
@@ -126,6 +130,6 @@ export class StatementLane {
     const index = this.#carriers.indexOf(carrier);
     if (index === -1) return;
     this.#carriers.splice(index, 1);
-    carrier.client.release();
+    carrier.client.release(carrier.broken);
   }
 }
