@@ -57,7 +57,9 @@ describe('botSpec', () => {
     const visible = JSON.stringify([args, env]);
     for (const secret of BASE.secrets) expect(visible).not.toContain(secret);
     expect(env).toEqual({ PATH: '/bin' });
-    expect(secretEnv).toEqual({
+    const { BOTCTL_DATA: data, ...others } = secretEnv;
+    expect(JSON.parse(data ?? '')).toEqual(BASE.data);
+    expect(others).toEqual({
       MODE: 'production',
       API_KEY: 'the-api-key',
       DISCORD_TOKEN: 'the-bot-token',

@@ -40,18 +40,18 @@ const CHANGE = `value = excluded.value, tags = excluded.tags, version = excluded
   written_at = now(), expires_at = excluded.expires_at`;
 
 const WRITE = `
-INSERT INTO botctl.cache_entry AS e (region, key, value, tags, version, stamp, expires_at)
-SELECT $1, $2, $3, $4, v, v, ${EXPIRES} FROM nextval('botctl.cache_version') AS v
+INSERT INTO botctl.cache_entry AS e (region, key, value, tags, version, stamp, expires_at, routing_id)
+SELECT $1, $2, $3, $4, v, v, ${EXPIRES}, $6::bigint FROM nextval('botctl.cache_version') AS v
 ON CONFLICT (region, key) DO UPDATE SET ${CHANGE}`;
 
 const FILL = `
-INSERT INTO botctl.cache_entry AS e (region, key, value, tags, version, stamp, expires_at)
-SELECT $1, $2, $3, $4, v, $6::bigint, ${EXPIRES} FROM nextval('botctl.cache_version') AS v
-ON CONFLICT (region, key) DO UPDATE SET ${CHANGE} WHERE e.version = $7::bigint`;
+INSERT INTO botctl.cache_entry AS e (region, key, value, tags, version, stamp, expires_at, routing_id)
+SELECT $1, $2, $3, $4, v, $7::bigint, ${EXPIRES}, $6::bigint FROM nextval('botctl.cache_version') AS v
+ON CONFLICT (region, key) DO UPDATE SET ${CHANGE} WHERE e.version = $8::bigint`;
 
 const DELETE = `
-INSERT INTO botctl.cache_entry AS e (region, key, value, version, stamp, expires_at)
-SELECT $1, $2, NULL, v, v, now() + ${KEPT} FROM nextval('botctl.cache_version') AS v
+INSERT INTO botctl.cache_entry AS e (region, key, value, version, stamp, expires_at, routing_id)
+SELECT $1, $2, NULL, v, v, now() + ${KEPT}, $3::bigint FROM nextval('botctl.cache_version') AS v
 ON CONFLICT (region, key) DO UPDATE SET ${CHANGE}`;
 
 /** Rows go at once; the note hits those that a load from before it brings afterwards. */
@@ -73,7 +73,10 @@ const PURGE = [
   `DELETE FROM botctl.cache_invalidation WHERE region = $1 AND created_at < now() - ${KEPT} AND $2::bigint > 0`,
 ];
 
-/** L3: rows in Postgres, each on the database shard of its guild, or where its key's hash says. */
+/**
+ * L3: rows in Postgres, each on the database shard of its guild, or where its key's hash says. A cache, not a store: rows
+ * do not go along when their guild moves to another database shard.
+ */
 export class PostgresLevel<T> implements Level3<T> {
   constructor(
     private readonly sql: SqlRunner,
@@ -97,16 +100,19 @@ export class PostgresLevel<T> implements Level3<T> {
   }
 
   async write(key: string, value: T, tags: readonly string[], place: Place): Promise<void> {
-    await this.sql.query(routingId(key, place), WRITE, this.#columns(key, value, tags));
+    const id = routingId(key, place);
+    await this.sql.query(id, WRITE, [...this.#columns(key, value, tags), id]);
   }
 
   async fill(key: string, value: T, tags: readonly string[], token: string, place: Place): Promise<void> {
     const [stamp, version] = token.split(':');
-    await this.sql.query(routingId(key, place), FILL, [...this.#columns(key, value, tags), stamp, version]);
+    const id = routingId(key, place);
+    await this.sql.query(id, FILL, [...this.#columns(key, value, tags), id, stamp, version]);
   }
 
   async delete(key: string, place: Place): Promise<void> {
-    await this.sql.query(routingId(key, place), DELETE, [this.options.region, key]);
+    const id = routingId(key, place);
+    await this.sql.query(id, DELETE, [this.options.region, key, id]);
   }
 
   async deletePrefix(prefix: string): Promise<void> {

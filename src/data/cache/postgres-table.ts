@@ -15,10 +15,12 @@ CREATE TABLE IF NOT EXISTS botctl.cache_entry (
   stamp bigint NOT NULL,
   written_at timestamptz NOT NULL DEFAULT now(),
   expires_at timestamptz,
+  routing_id bigint NOT NULL,
   PRIMARY KEY (region, key)
 );
 CREATE INDEX IF NOT EXISTS cache_entry_tags ON botctl.cache_entry USING gin (tags) WHERE tags <> '{}';
 CREATE INDEX IF NOT EXISTS cache_entry_prefix ON botctl.cache_entry (region, key text_pattern_ops);
+CREATE INDEX IF NOT EXISTS cache_entry_routing ON botctl.cache_entry (routing_id);
 CREATE INDEX IF NOT EXISTS cache_entry_expiry ON botctl.cache_entry (expires_at) WHERE expires_at IS NOT NULL;
 CREATE TABLE IF NOT EXISTS botctl.cache_invalidation (
   region text NOT NULL,

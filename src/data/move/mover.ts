@@ -19,6 +19,7 @@ import {
   type DeclaredTables,
   findTables,
   inspectTables,
+  LEFT_TABLES,
   type MovedTable,
   OWN_TABLES,
   refuseDifferent,
@@ -174,6 +175,7 @@ export class Mover {
       await release(source, move, table);
       await deleteAll(source, move, table, 'source');
     }
+    for (const table of await inspectTables(source.client, LEFT_TABLES)) await deleteAll(source, move, table, 'source');
     await store.note(move, { state: 'done' });
     const done = (await store.recent(1_000)).find(({ id }) => id === move.id) ?? move;
     this.#tell(move, {

@@ -36,6 +36,8 @@ export class TableError extends Error {
 
 /** Of botctl itself, moved along. */
 export const OWN_TABLES: DeclaredTables = { 'botctl.deferred': 'guild_id' };
+/** Of botctl itself, deleted when their guild has left: cached values, which would be old when it comes back. */
+export const LEFT_TABLES: DeclaredTables = { 'botctl.cache_entry': 'routing_id' };
 
 /** First number of types that are not built in (FirstNormalObjectId). */
 const FIRST_OWN_TYPE = 16_384;

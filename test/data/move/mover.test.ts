@@ -1,3 +1,4 @@
+import { PostgresLevel } from '../../../src/data/cache';
 import { type MoveProgress, Mover } from '../../../src/data/move/mover';
 import type { MoveUnit } from '../../../src/data/move/unit';
 import { bucketOf } from '../../../src/data/placement/bucket';
@@ -100,6 +101,29 @@ test('a guild moves with all its rows, and nobody else does', async () => {
   );
   expect(left).toEqual([]);
   expect(await shards.sql(0, `SELECT tgname FROM pg_trigger WHERE tgname LIKE 'botctl%'`)).toEqual([]);
+});
+
+test('cached rows do not come back from the dead with their guild', async () => {
+  const guild = newGuild(0);
+  await shards.sql(0, fill(guild));
+  const db = shards.database();
+  const level = new PostgresLevel<string>(
+    {
+      query: (id, text, values) => db.query(id, text, values),
+      everyShard: async (text, values) => {
+        await db.everyShard((shard) => shard.query(text, values));
+      },
+    },
+    { region: 'names' },
+  );
+  const place = { guildId: guild };
+  await level.write('name', 'old', [], place);
+  expect(await level.read('name', place)).toMatchObject({ found: true, value: 'old' });
+  await mover().move(unit(guild), 1);
+  expect(await level.read('name', place)).toMatchObject({ found: false });
+  await level.write('name', 'new', [], place);
+  await mover().move(unit(guild), 0);
+  expect(await level.read('name', place)).toMatchObject({ found: false });
 });
 
 test('and back again; home, it needs no pin', async () => {
