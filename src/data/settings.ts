@@ -20,3 +20,8 @@ export interface DataSettings {
 
 /** Environment variable with the settings. */
 export const DATA_SETTINGS = 'BOTCTL_DATA';
+
+/** Whose deferred writes and connections these are: the next process of the cluster is the same owner. */
+export function dataOwner(clusterId: number): string {
+  return `cluster-${clusterId}`;
+}

@@ -13,6 +13,7 @@ import type {
   ShardConnection,
   TransactionOptions,
 } from '../data/router/database';
+import { dataOwner } from '../data/settings';
 import { SDK_BRIDGE, SDK_BRIDGE_VERSION, type ClusterInfo, type SdkBridge, type StopHandler } from '../ipc/sdk-bridge';
 import type { DataRuntime } from './data';
 import { hasLeftWrites } from './left-writes';
@@ -39,7 +40,7 @@ export type {
 export const cluster: ClusterInfo | null = bridge()?.cluster ?? null;
 
 /** Whose deferred writes these are: the next process of the cluster takes them up. */
-const OWNER = cluster === null ? 'bot' : `cluster-${cluster.id}`;
+const OWNER = cluster === null ? 'bot' : dataOwner(cluster.id);
 
 let runtime: DataRuntime | null = null;
 

@@ -113,6 +113,17 @@ export class DataTier {
     };
   }
 
+  /** A connection of the supervisor's own. @throws Error of the server */
+  connect(shard: number): Promise<Client> {
+    const { config, databaseUrls } = this.#options;
+    const { tls } = config.postgres;
+    return connectClient({
+      url: databaseUrls[shard] ?? '',
+      applicationName: 'botctl supervisor',
+      ...(tls !== undefined && { ssl: readTls(tls) }),
+    });
+  }
+
   /** @throws MoveError, TableError, … */
   move(unit: MoveUnit, to: number, onProgress: (progress: MoveProgress) => void): Promise<MoveRecord> {
     return this.#inTurn(() => this.#moved(unit, to, onProgress));
@@ -151,14 +162,12 @@ export class DataTier {
   async migrations(): Promise<MigrationStatus[][]> {
     const migrations = this.#botMigrations();
     return Promise.all(
-      this.#options.databaseUrls.map((_, shard) =>
-        new Migrator('bot', migrations, () => this.#connect(shard)).status(),
-      ),
+      this.#options.databaseUrls.map((_, shard) => new Migrator('bot', migrations, () => this.connect(shard)).status()),
     );
   }
 
   async recentMoves(): Promise<MoveRecord[]> {
-    const catalogue = new Session(0, await this.#connect(0));
+    const catalogue = new Session(0, await this.connect(0));
     try {
       return await new MoveStore(catalogue).recent(RECENT_MOVES);
     } finally {
@@ -170,7 +179,7 @@ export class DataTier {
     try {
       await within(
         PREPARE_TIMEOUT_MS,
-        prepareShards(this.shards, (shard) => this.#connect(shard)),
+        prepareShards(this.shards, (shard) => this.connect(shard)),
       );
       await this.#migrate();
       await this.#readPlacement();
@@ -231,7 +240,7 @@ export class DataTier {
 
   #mover(onProgress: (progress: MoveProgress) => void): Mover {
     return new Mover({
-      connect: (shard) => this.#connect(shard),
+      connect: (shard) => this.connect(shard),
       tables: this.#options.config.postgres.tables,
       onProgress,
       signal: this.#abort.signal,
@@ -243,7 +252,7 @@ export class DataTier {
     const applied: string[][] = [];
     if (migrations.length === 0) return applied;
     for (let shard = 0; shard < this.shards; shard++) {
-      const names = await new Migrator('bot', migrations, () => this.#connect(shard)).up();
+      const names = await new Migrator('bot', migrations, () => this.connect(shard)).up();
       if (names.length > 0) this.#options.logger.info({ shard, migrations: names }, 'migrations applied');
       applied.push(names);
     }
@@ -257,7 +266,7 @@ export class DataTier {
 
   /** Kept in a file too, for clusters that start while the catalogue is down. */
   async #readPlacement(): Promise<Placement> {
-    const catalogue = await this.#connect(0);
+    const catalogue = await this.connect(0);
     try {
       const placement = await readPlacement(catalogue);
       if (placement.version !== this.#placement?.version) {
@@ -285,7 +294,7 @@ export class DataTier {
   }
 
   async #limit(address: string, shards: number[]): Promise<ServerLimit> {
-    const client = await this.#connect(shards[0] ?? 0);
+    const client = await this.connect(shards[0] ?? 0);
     try {
       const { rows } = await client.query<{ max: number; reserved: number }>(`
         SELECT current_setting('max_connections')::int AS max,
@@ -296,16 +305,6 @@ export class DataTier {
     } finally {
       await client.end().catch(() => undefined);
     }
-  }
-
-  #connect(shard: number): Promise<Client> {
-    const { config, databaseUrls } = this.#options;
-    const { tls } = config.postgres;
-    return connectClient({
-      url: databaseUrls[shard] ?? '',
-      applicationName: 'botctl supervisor',
-      ...(tls !== undefined && { ssl: readTls(tls) }),
-    });
   }
 
   /** One thing after the other: two moves would only wait for each other's lock. */

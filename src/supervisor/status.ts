@@ -15,6 +15,8 @@ export interface StatusInput {
   tiers: TierStatus;
   /** null: there are no database shards. */
   data: DataView | null;
+  /** What the supervisor itself does with them. */
+  ownData: DataSample | null;
   /** null while the master does not exist yet. */
   master: MasterView | null;
   /** What the supervisor is busy with before the master exists, or why it cannot go on. */
@@ -49,7 +51,7 @@ export function buildStatus(input: StatusInput): Status {
     gateway: master?.gate ?? { gate: 'passing', retryAt: null, reason: null },
     postgres: tiers.postgres,
     redis: tiers.redis,
-    data: input.data === null ? null : buildDataStatus(input.data, samplesOf(master)),
+    data: input.data === null ? null : buildDataStatus(input.data, samplesOf(input)),
     verdict: well ? 'well' : 'degraded',
     problems,
   };
@@ -71,8 +73,9 @@ function shardStatus(shard: MasterView['shards'][number]): ShardStatus {
   return { ...shard };
 }
 
-function samplesOf(master: MasterView | null): DataSample[] {
-  return (master?.clusters ?? []).flatMap(({ sample }) => (sample?.data === undefined ? [] : [sample.data]));
+function samplesOf({ master, ownData }: StatusInput): DataSample[] {
+  const samples = (master?.clusters ?? []).map(({ sample }) => sample?.data);
+  return [...samples, ownData ?? undefined].filter((sample) => sample !== undefined);
 }
 
 function identifyStatus(master: MasterView | null): Status['identify'] {

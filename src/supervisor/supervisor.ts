@@ -16,9 +16,10 @@ import { SESSIONS_DIR } from '../sharding/session-store';
 import { LocalShardAssignment, planClusters } from '../sharding/plan';
 import { previousTotalShards } from '../sharding/previous-run';
 
-import type { DataSettings } from '../data/settings';
+import { dataOwner, type DataSettings } from '../data/settings';
 import { botSpec } from './bot-spec';
 import { DataCommands } from './data-commands';
+import { DataHousekeeping } from './data-housekeeping';
 import { dataSettings } from './data-settings';
 import { DataTier } from './data-tier';
 import { logEvent } from './event-log';
@@ -63,6 +64,7 @@ export class Supervisor {
   #sandbox: SandboxProcess | null = null;
   #tiers: Tiers | null = null;
   #data: DataTier | null = null;
+  #housekeeping: DataHousekeeping | null = null;
   #master: Master | null = null;
   #statusTimer: NodeJS.Timeout | null = null;
   #message: string | null = null;
@@ -115,6 +117,7 @@ export class Supervisor {
       stateDir: config.stateDir,
       tiers: this.#tiers?.status ?? NO_TIERS,
       data: this.#data?.view() ?? null,
+      ownData: this.#housekeeping?.sample() ?? null,
       master: this.#master?.view() ?? null,
       message: this.#message,
       now,
@@ -324,6 +327,20 @@ export class Supervisor {
     this.#master = master;
     if (this.#options.retryFatal) master.clearFatal();
     await master.start();
+    if (this.#data !== null) this.#keepHouse(this.#data, master, data);
+  }
+
+  #keepHouse(tier: DataTier, master: Master, settings: DataSettings): void {
+    const sampleOf = new Map(master.clusters.map((cluster) => [dataOwner(cluster.id), () => cluster.observe().sample]));
+    this.#housekeeping = new DataHousekeeping({
+      settings,
+      owners: new Set(sampleOf.keys()),
+      connect: (shard) => tier.connect(shard),
+      deferredOf: (owner) => sampleOf.get(owner)?.()?.data?.deferred ?? null,
+      clock: systemClock,
+      logger: this.#options.logger,
+    });
+    this.#housekeeping.start();
   }
 
   /** What the SDK in each cluster is told. @throws PoolBudgetError */
@@ -410,6 +427,7 @@ export class Supervisor {
     if (this.#statusTimer !== null) clearInterval(this.#statusTimer);
     await this.#stopClusters(config.sharding.stopTimeout);
     await this.#settle('sandbox', this.#sandbox?.stop());
+    await this.#settle('housekeeping', this.#housekeeping?.stop());
     await this.#settle('database shards', this.#data?.stop());
     await this.#settle('databases', this.#tiers?.stop());
     this.#tell({ done: true, ok: true, text: 'stopped' });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { CacheError } from './cache-error';
 import type { Level3, Level3Read, Place } from './level3';
+import { KEPT } from './postgres-table';
 import { decodeValue, encodeValue } from './value-codec';
 
 /** Runs SQL where a guild's rows are, or everywhere. Retries and time-outs are its business. */
@@ -18,9 +19,6 @@ export interface PostgresLevelOptions {
   /** Part of the TTL that is cut off by chance. Default 0.1. */
   jitter?: number;
 }
-
-/** Tombstones and invalidations stay longer than any load takes. */
-const KEPT = "interval '1 hour'";
 
 const VALID = `e.value IS NOT NULL AND (e.expires_at IS NULL OR e.expires_at > now()) AND NOT EXISTS (
   SELECT 1 FROM botctl.cache_invalidation i
@@ -66,12 +64,6 @@ ON CONFLICT (region, kind, pattern) DO UPDATE SET version = greatest(i.version, 
 const DELETE_ALL = invalidation('all', "$2::text = ''");
 const DELETE_TAG = invalidation('tag', 'tags @> ARRAY[$2::text]');
 const DELETE_PREFIX = invalidation('prefix', "value IS NOT NULL AND key LIKE $3::text ESCAPE '\\'");
-
-const PURGE = [
-  `DELETE FROM botctl.cache_entry WHERE ctid = ANY (ARRAY(
-     SELECT ctid FROM botctl.cache_entry WHERE region = $1 AND expires_at <= now() LIMIT $2))`,
-  `DELETE FROM botctl.cache_invalidation WHERE region = $1 AND created_at < now() - ${KEPT} AND $2::bigint > 0`,
-];
 
 /**
  * L3: rows in Postgres, each on the database shard of its guild, or where its key's hash says. A cache, not a store: rows
@@ -126,11 +118,6 @@ export class PostgresLevel<T> implements Level3<T> {
 
   async clear(): Promise<void> {
     await this.sql.everyShard(DELETE_ALL, [this.options.region, '']);
-  }
-
-  /** Removes at most `limit` expired rows on each shard, and what was only kept for loads under way. */
-  async purge(limit: number): Promise<void> {
-    for (const text of PURGE) await this.sql.everyShard(text, [this.options.region, limit]);
   }
 
   #columns(key: string, value: T, tags: readonly string[]): unknown[] {

@@ -31,3 +31,13 @@ CREATE TABLE IF NOT EXISTS botctl.cache_invalidation (
   PRIMARY KEY (region, kind, pattern)
 );
 `;
+
+/** Tombstones and invalidations stay longer than any load takes. */
+export const KEPT = "interval '1 hour'";
+
+/** At most $1 rows that have expired, of all regions. */
+export const PURGE_CACHE_SQL = `
+DELETE FROM botctl.cache_entry WHERE ctid = ANY (ARRAY(
+  SELECT ctid FROM botctl.cache_entry WHERE expires_at <= now() LIMIT $1))`;
+
+export const PURGE_INVALIDATIONS_SQL = `DELETE FROM botctl.cache_invalidation WHERE created_at < now() - ${KEPT}`;

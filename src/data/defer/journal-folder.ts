@@ -109,6 +109,17 @@ export class JournalFolder {
   }
 }
 
+/** Whose journals lie there, and whether the process of each still lives. @throws Error of the disk */
+export async function listJournals(dir: string): Promise<{ owner: string; alive: boolean }[]> {
+  const names = await readdir(dir).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []; // nobody has deferred anything yet
+    throw error;
+  });
+  return names
+    .flatMap((text) => parse(text) ?? [])
+    .map(({ owner, pid, startTime }) => ({ owner, alive: startTimeOf(pid) === startTime }));
+}
+
 /** The files in a folder in the order of what is in them; removes rewrites that were not finished. */
 async function listSegments(folder: string): Promise<string[]> {
   const items = (await readdir(folder, { withFileTypes: true })).sort(byName);

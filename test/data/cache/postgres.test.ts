@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Client, Pool } from 'pg';
 import { CACHE_TABLE_DDL, PostgresLevel } from '../../../src/data/cache';
 import type { Cache, SqlRunner } from '../../../src/data/cache';
+import { PURGE_CACHE_SQL } from '../../../src/data/cache/postgres-table';
 import { EmbeddedPostgres } from '../../../src/data/embedded/postgres';
 import { until } from '../../support/until';
 import { Scene } from './scene';
@@ -151,7 +152,7 @@ describe('the durable level', () => {
     const { name, level } = store<string>({ ttlMs: 1 });
     await level.write('k', 'v', [], {});
     await until(async () => !(await level.read('k', {})).found);
-    await level.purge(100);
+    await Promise.all(pools.map((pool) => pool.query(PURGE_CACHE_SQL, [100])));
     const counts = await Promise.all(
       pools.map((pool) => pool.query('SELECT 1 FROM botctl.cache_entry WHERE region = $1', [name])),
     );
