@@ -268,9 +268,11 @@ const postgres = z
   .describe('The Postgres tier.');
 
 const hosts = (what: string) =>
-  z.array(text('host:port').regex(/^[^:\s]+:\d+$/, { error: 'expected host:port' }), {
-    error: `expected a list of ${what}`,
-  });
+  z
+    .array(text('host:port').regex(/^[^:\s]+:\d+$/, { error: 'expected host:port' }), {
+      error: `expected a list of ${what}`,
+    })
+    .min(1, { error: `expected at least one of the ${what}` });
 
 const redis = z
   .strictObject(

@@ -374,6 +374,96 @@ export const BROKEN: BrokenConfig[] = [
     expected: ['botctl.yaml:2:22: redis.embedded.port: expected a whole number from 0 to 65535, got 70000'],
   },
   {
+    name: 'two ways to Redis',
+    yaml: BOT + 'redis:\n  url: redis://h:6379\n  cluster: ["a:1"]\n',
+    expected: [
+      'botctl.yaml:4:3: redis.cluster: stands beside redis.url. Name one way to Redis: url, sentinel or cluster',
+    ],
+  },
+  {
+    name: 'a sentinel without a port',
+    yaml: BOT + 'redis: { sentinel: { name: main, hosts: ["h"] } }\n',
+    expected: ['botctl.yaml:2:42: redis.sentinel.hosts[0]: expected host:port, got "h"'],
+  },
+  {
+    name: 'a sentinel without a name',
+    yaml: BOT + 'redis: { sentinel: { hosts: ["h:1"] } }\n',
+    expected: ['botctl.yaml:2:10: redis.sentinel.name: expected the name of a master, got nothing'],
+  },
+  {
+    name: 'a cluster of no nodes',
+    yaml: BOT + 'redis: { cluster: [] }\n',
+    expected: ['botctl.yaml:2:10: redis.cluster: expected at least one of the nodes, got an empty list'],
+  },
+  {
+    name: 'a Redis password that is a list',
+    yaml: BOT + 'redis: { cluster: ["h:1"], password: [secret-four] }\n',
+    expected: ['botctl.yaml:2:28: redis.password: expected a password, got a list'],
+  },
+  {
+    name: 'a certificate without its key',
+    yaml: BOT + 'postgres: { tls: { cert: ./notes.txt } }\n',
+    expected: [
+      'botctl.yaml:2:13: postgres.tls.key: is missing. A certificate needs its key, and a key its certificate',
+    ],
+  },
+  {
+    name: 'a certificate authority that is not there',
+    yaml: BOT + 'redis: { url: "redis://h:1", tls: { ca: ./no-ca.pem } }\n',
+    expected: ['botctl.yaml:2:37: redis.tls.ca: there is no file no-ca.pem. Paths are relative to the config file'],
+  },
+  {
+    name: 'a folder of migrations that is not there',
+    yaml: BOT + 'postgres: { migrations: ./nowhere }\n',
+    expected: [
+      'botctl.yaml:2:13: postgres.migrations: there is no folder nowhere. Paths are relative to the config file',
+    ],
+  },
+  {
+    name: 'a folder of migrations that is a file',
+    yaml: BOT + 'postgres: { migrations: ./notes.txt }\n',
+    expected: [
+      'botctl.yaml:2:13: postgres.migrations: there is no folder notes.txt. Paths are relative to the config file',
+    ],
+  },
+  {
+    name: 'tables that are a list',
+    yaml: BOT + 'postgres: { tables: [member] }\n',
+    expected: ['botctl.yaml:2:13: postgres.tables: expected names of tables with their guild-id column, got a list'],
+  },
+  {
+    name: 'a table without its column',
+    yaml: BOT + 'postgres: { tables: { member: } }\n',
+    expected: ['botctl.yaml:2:23: postgres.tables.member: expected the name of a column, got nothing'],
+  },
+  {
+    name: 'fewer connections at most than at least',
+    yaml: BOT + 'postgres: { pool: { min: 20, max: 10 } }\n',
+    expected: ['botctl.yaml:2:21: postgres.pool.min: is more than postgres.pool.max. Make it at most that'],
+  },
+  {
+    name: 'no connections',
+    yaml: BOT + 'postgres: { pool: { max: 0 } }\n',
+    expected: ['botctl.yaml:2:21: postgres.pool.max: expected a whole number from 1 to 100000, got 0'],
+  },
+  {
+    name: 'an acquire time-out in words',
+    yaml: BOT + 'postgres: { pool: { acquireTimeout: soon } }\n',
+    expected: [
+      'botctl.yaml:2:21: postgres.pool.acquireTimeout: expected a duration from 10ms to 10m, such as 500ms, 30s or 5m, got "soon"',
+    ],
+  },
+  {
+    name: 'a queue of no length',
+    yaml: BOT + 'postgres: { defer: { maxEntries: 0 } }\n',
+    expected: ['botctl.yaml:2:22: postgres.defer.maxEntries: expected a whole number from 1 to 100000000, got 0'],
+  },
+  {
+    name: 'a cache without a unit',
+    yaml: BOT + 'cache: { maxBytes: lots }\n',
+    expected: ['botctl.yaml:2:10: cache.maxBytes: expected a size from 1MB to 1TB, such as 64MB or 1GB, got "lots"'],
+  },
+  {
     name: 'a port as text',
     yaml: BOT + 'http:\n  port: http\n',
     expected: ['botctl.yaml:3:3: http.port: expected a whole number from 0 to 65535, got "http"'],
