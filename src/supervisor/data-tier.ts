@@ -33,8 +33,9 @@ export interface DataTierOptions {
   logger: Logger;
 }
 
-/** Preparation of databases that do not answer is tried again, and interrupted moves are looked for, this often, ms. */
-const RETRY_MS = 10_000;
+/** Preparation of databases that do not answer is tried again, and interrupted moves are looked for, after this time, ms. */
+const RETRY_MS = 1_000;
+const LOOK_MS = 10_000;
 const PREPARE_TIMEOUT_MS = 60_000;
 /** The bot's start waits no longer for its databases, ms. */
 const START_MS = 10_000;
@@ -70,12 +71,12 @@ export class DataTier {
     // Later, what is wrong with them is told, but stops nothing any more.
     await Promise.race([prepared, delay(START_MS, undefined, { ref: false })]);
     prepared.catch((error: unknown) => this.#fail(error));
-    this.#timer = setInterval(() => void this.#inTurn(() => this.#attend()), RETRY_MS).unref();
+    this.#attendLater();
   }
 
   async stop(): Promise<void> {
     this.#abort.abort(new Error('the supervisor stops'));
-    if (this.#timer !== null) clearInterval(this.#timer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#working.catch(() => undefined);
   }
 
@@ -195,6 +196,14 @@ export class DataTier {
     const message = messageOf(error);
     if (message !== this.#problem) this.#options.logger.error(`the database shards cannot be prepared: ${message}`);
     this.#problem = message;
+  }
+
+  #attendLater(): void {
+    if (this.#abort.signal.aborted) return;
+    this.#timer = setTimeout(
+      () => void this.#inTurn(() => this.#attend()).finally(() => this.#attendLater()),
+      this.#problem === null ? LOOK_MS : RETRY_MS,
+    ).unref();
   }
 
   /** Tries again what failed, and goes on with moves whose mover was killed. */

@@ -45,7 +45,7 @@ export function classify(error: unknown, shard: number, sent: boolean): Error {
   // Not instanceof: the error may be of another realm.
   if (!types.isNativeError(error)) return new Error(String(error));
   if (error instanceof DataError) return error;
-  const state = 'code' in error && typeof error.code === 'string' ? error.code : null;
+  const state = stateOf(error);
   const code = codeOf(error, state);
   if (code === null) return error;
   // A server that answers with an error has undone the statement; a broken connection says nothing.
@@ -56,10 +56,19 @@ export function classify(error: unknown, shard: number, sent: boolean): Error {
   return new DataError(code, message, { cause: error, shard, outcomeUnknown });
 }
 
+/** Is the statement itself at fault, so that it would fail again? */
+export function isStatementsFault(error: unknown): boolean {
+  return types.isNativeError(error) && 'severity' in error && codeOf(error, stateOf(error)) === null;
+}
+
 /** After this error the server closes the connection, though it may still look open. */
 export function endsConnection(error: unknown): boolean {
   const severity = (error as { severity?: unknown } | null)?.severity;
   return severity === 'FATAL' || severity === 'PANIC';
+}
+
+function stateOf(error: Error): string | null {
+  return 'code' in error && typeof error.code === 'string' ? error.code : null;
 }
 
 function codeOf(error: Error, state: string | null): DataErrorCode | null {

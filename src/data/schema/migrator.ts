@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Client } from 'pg';
+import { isStatementsFault } from '../pool/classify';
 import { LOCK_SPACE } from './lock-space';
 import type { Migration } from './own';
 
@@ -42,7 +43,7 @@ export class Migrator {
 
   /**
    * @returns the names of those that were applied
-   * @throws MigrationError when one fails, or when one that was applied has changed since
+   * @throws MigrationError when one can never succeed, or when one that was applied has changed since; Error of the server
    */
   async up(): Promise<string[]> {
     return this.#locked(async (client) => {
@@ -63,7 +64,11 @@ export class Migrator {
           unlogMigration: () => Promise.reject(new Error('migrations only go forward')),
         },
       });
-      return (await umzug.up()).map(({ name }) => name);
+      // It wraps what a migration throws.
+      const done = await umzug.up().catch((error: unknown) => {
+        throw error instanceof Error && error.cause !== undefined ? error.cause : error;
+      });
+      return done.map(({ name }) => name);
     });
   }
 
@@ -141,6 +146,7 @@ export class Migrator {
       await client.query('COMMIT');
     } catch (error) {
       await client.query('ROLLBACK').catch(() => undefined);
+      if (!isStatementsFault(error)) throw error;
       throw new MigrationError(`Migration ${migration.name} failed: ${(error as Error).message}`, { cause: error });
     }
   }
