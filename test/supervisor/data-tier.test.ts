@@ -60,9 +60,7 @@ test('a budget that does not go round is refused with the arithmetic', async () 
 });
 
 test('more connections than the server has are refused with the arithmetic, and what is free is taken', async () => {
-  const [{ max = 0 } = {}] = (await shards.sql(0, `SELECT current_setting('max_connections')::int AS max`)) as {
-    max: number;
-  }[];
+  const [{ max }] = (await shards.sql(0, `SELECT current_setting('max_connections')::int AS max`)) as [{ max: number }];
   const made = tier({ max: 4 * max });
   await made.start();
   const refusal: unknown = await made.share(4).catch((error: unknown) => error);
@@ -101,8 +99,8 @@ test('a guild is moved; the placement is kept for the time when the catalogue is
   const made = tier();
   await made.start();
   const database = shards.database();
-  const from = await database.shardOf(GUILD);
   await database.query(GUILD, 'INSERT INTO note VALUES ($1, $2)', [GUILD, 'hello']);
+  const from = database.shardOf(GUILD)!;
   const phases: string[] = [];
   const record = await made.move({ kind: 'guild', guildId: GUILD }, 1 - from, ({ phase }) => phases.push(phase));
   expect(record).toMatchObject({ from, to: 1 - from, state: 'done', rows: 1 });

@@ -6,6 +6,7 @@ import { until } from '../support/until';
 import { Botctl, TOKEN } from './support/botctl';
 
 const DB_PASSWORD = 'pg-p4ssw0rd-that-must-not-be-seen';
+const REDIS_PASSWORD = 'redis-p4ssw0rd-that-must-not-be-seen';
 const BOT_SECRET = 'webhook-secret-that-must-not-be-seen';
 
 function filesUnder(dir: string): string[] {
@@ -30,6 +31,7 @@ describe('secrets', () => {
       config: {
         bot: { token: '${DISCORD_TOKEN}', env: { WEBHOOK_SECRET: '${WEBHOOK_SECRET}' } },
         postgres: { shards: [`postgres://bot:${DB_PASSWORD}@127.0.0.1:1/none`] },
+        redis: { url: `redis://:${REDIS_PASSWORD}@127.0.0.1:1/0` },
         sharding: { shardsPerCluster: 2, restart: { backoffMin: '100ms' } },
         identify: { interval: '100ms' },
         logging: { level: 'trace' },
@@ -60,6 +62,8 @@ describe('secrets', () => {
         ['config', 'show', '--json'],
         ['config', 'check'],
         ['doctor'],
+        ['db', 'status', '--json'],
+        ['db', 'move-guild', '81384788765712384', '--to', '0'],
       ]) {
         const { stdout, stderr } = await botctl.cli(...args);
         seen.push(stdout, stderr);
@@ -75,7 +79,8 @@ describe('secrets', () => {
       // The search itself works: the same traces hold what is no secret.
       expect(everything).toContain('the bot prints its token');
       expect(everything).toContain(botctl.configFile);
-      for (const secret of [TOKEN, DB_PASSWORD, BOT_SECRET]) expect(everything).not.toContain(secret);
+      expect(everything).toMatch(/database shard 0: the server cannot be reached/);
+      for (const secret of [TOKEN, DB_PASSWORD, REDIS_PASSWORD, BOT_SECRET]) expect(everything).not.toContain(secret);
 
       for (const file of [botctl.stateDir, ...files]) expect([file, statSync(file).mode & 0o077]).toEqual([file, 0]);
     } finally {
