@@ -6,7 +6,7 @@ import { DataError } from '../data-error';
 import type { PoolShare } from './budget';
 import { classify, endsConnection } from './classify';
 import type { Pass } from './fence';
-import { FencedQuery } from './fenced-query';
+import { type Fenced, FencedQuery } from './fenced-query';
 import { StatementLane } from './statement-lane';
 import { isStaleName, StatementNames } from './statement-names';
 
@@ -29,6 +29,12 @@ export interface ShardPoolOptions extends PoolSettings {
   url: string;
   share: PoolShare;
   applicationName: string;
+}
+
+/** A connection in somebody's hands. To be released once. */
+export interface HeldClient {
+  readonly client: PoolClient;
+  readonly release: () => void;
 }
 
 export interface PoolStats {
@@ -101,15 +107,24 @@ export class ShardPool {
 
   /** Hands out a connection; it goes back when `fn` settles. */
   async withClient<T>(fn: (client: PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.acquire();
-    const onError = (): void => void this.#broken.add(client);
-    client.on('error', onError);
+    const { client, release } = await this.hold();
     try {
       return await fn(client);
     } finally {
+      release();
+    }
+  }
+
+  /** Hands out a connection until it is released. @throws DataError POOL_TIMEOUT, UNAVAILABLE, … */
+  async hold(): Promise<HeldClient> {
+    const client = await this.#acquireClient();
+    const onError = (): void => void this.#broken.add(client);
+    client.on('error', onError);
+    const release = (): void => {
       client.off('error', onError);
       client.release(this.#broken.has(client) || isUnclean(client));
-    }
+    };
+    return { client, release };
   }
 
   /** One statement of a caller who holds the connection. */
@@ -131,19 +146,48 @@ export class ShardPool {
     }
   }
 
-  /** Begins a transaction that has passed the ownership check, in one round trip. @param text "BEGIN …" */
-  begin(client: PoolClient, pass: Pass, text: string): Promise<void> {
+  /**
+   * Begins a transaction that has passed the ownership check, with its first statement, in one round trip.
+   * @param text "BEGIN …"
+   */
+  async begin(
+    client: PoolClient,
+    pass: Pass,
+    text: string,
+    statement: { text: string; values: readonly unknown[] },
+  ): Promise<QueryResult> {
+    // Without values it could be several statements, which go out another way.
+    if (statement.values.length === 0) {
+      await this.#begin(client, pass, { begin: text });
+      return this.queryOn(client, null, statement.text, []);
+    }
+    const attempt = (): Promise<QueryResult> => {
+      const { name } = this.#names.of(statement.text);
+      return this.#begin(client, pass, { begin: text, statement: { ...statement, name } });
+    };
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isStaleName(error)) throw error;
+      // It was refused before it ran.
+      this.#names.rename(statement.text);
+      await client.query('ROLLBACK');
+      return attempt();
+    }
+  }
+
+  #begin(client: PoolClient, pass: Pass, fenced: Fenced): Promise<QueryResult> {
     return new Promise((resolve, reject) => {
-      const done = (error: Error | null): void => {
+      const done = (error: Error | null, result: QueryResult): void => {
+        if (error && endsConnection(error)) this.#broken.add(client);
         if (error) reject(classify(error, this.shard, true));
-        else resolve();
+        else resolve(result);
       };
-      client.query(new FencedQuery({ begin: text }, pass, done, this.#named));
+      client.query(new FencedQuery(fenced, pass, done, this.#named));
     });
   }
 
-  /** @throws DataError POOL_TIMEOUT, UNAVAILABLE, … */
-  async acquire(): Promise<PoolClient> {
+  async #acquireClient(): Promise<PoolClient> {
     const since = performance.now();
     try {
       const client = await this.#pool.connect();

@@ -7,6 +7,7 @@ import { NOT_HERE } from '../pool/classify';
 import type { Pass } from '../pool/fence';
 import type { PoolStats, ShardPool } from '../pool/shard-pool';
 import type { Location, Placements } from './placements';
+import { GuildTransaction } from './transaction';
 
 /** Runs SQL on one guild's database shard. */
 export interface GuildConnection {
@@ -60,16 +61,19 @@ export class Database {
 
   /**
    * A transaction on the guild's shard: committed when `fn` resolves, else rolled back. `fn` is called once, whatever
-   * happens, unless the guild had moved before it was called.
+   * happens; the transaction begins with its first statement.
    * @throws what `fn` throws; DataError with `outcomeUnknown` when the connection broke while it was being committed
    */
   async transaction<T>(
     guildId: GuildId,
     fn: (tx: GuildConnection) => Promise<T>,
-    options: TransactionOptions = {},
+    { isolation, readOnly = false }: TransactionOptions = {},
   ): Promise<T> {
     const guild = parseGuildId(guildId);
-    return this.#routed(guild, (pool, pass) => this.#transact(pool, pass, fn, options));
+    const mode = `${isolation === undefined ? '' : ` ISOLATION LEVEL ${isolation}`}${readOnly ? ' READ ONLY' : ''}`;
+    const map = this.placements.known ?? (await this.placements.load());
+    const { shard } = this.placements.locate(map, guild);
+    return new GuildTransaction((attempt) => this.#routed(guild, attempt), `BEGIN${mode}`, shard).run(fn);
   }
 
   /**
@@ -177,35 +181,6 @@ export class Database {
     }
   }
 
-  async #transact<T>(
-    pool: ShardPool,
-    pass: Pass,
-    fn: (tx: GuildConnection) => Promise<T>,
-    { isolation, readOnly = false }: TransactionOptions,
-  ): Promise<T> {
-    return pool.withClient(async (client) => {
-      const mode = `${isolation === undefined ? '' : ` ISOLATION LEVEL ${isolation}`}${readOnly ? ' READ ONLY' : ''}`;
-      let committing = false;
-      const lent = lend(pool.shard, (text, values) => pool.queryOn(client, null, text, values));
-      try {
-        await pool.begin(client, pass, `BEGIN${mode}`);
-        const result = await fn(lent.connection);
-        lent.takeBack();
-        committing = true;
-        const { command } = await pool.queryOn(client, null, 'COMMIT', []);
-        if (command !== 'COMMIT') {
-          const message = `database shard ${pool.shard}: a statement of the transaction had failed, so nothing of it took effect`;
-          throw new DataError('TRANSACTION_ABORTED', message, { shard: pool.shard });
-        }
-        return result;
-      } catch (error) {
-        lent.takeBack();
-        if (!committing) await client.query('ROLLBACK').catch(() => undefined); // a broken connection has done so
-        throw committing ? error : certain(error);
-      }
-    });
-  }
-
   #onShard<T>(pool: ShardPool, fn: (connection: ShardConnection) => Promise<T>): Promise<T> {
     return pool.withClient(async (client) => {
       const lent = lend(pool.shard, (text, values) => pool.queryOn(client, null, text, values));
@@ -243,11 +218,4 @@ function forwardOf(error: unknown): Location | null {
 
 function moved(guild: bigint, cause: unknown): DataError {
   return new DataError('GUILD_MOVED', `guild ${guild} went to another database shard meanwhile`, { cause });
-}
-
-/** Before COMMIT is sent, a broken connection leaves no doubt: nothing took effect. */
-function certain(error: unknown): unknown {
-  if (!(error instanceof DataError) || !error.outcomeUnknown) return error;
-  const { code, message, cause, shard } = error;
-  return new DataError(code, message, { cause, ...(shard !== null && { shard }) });
 }

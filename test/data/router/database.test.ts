@@ -129,6 +129,88 @@ describe('a transaction', () => {
   });
 });
 
+/** A map in which every guild is one shard further than it is. */
+const STALE = {
+  version: 0,
+  buckets: initialBuckets(3).map((shard) => (shard + 1) % 3),
+  pins: new Map<bigint, number>(),
+};
+
+describe('a transaction begins with its first statement', () => {
+  test('until then it holds no connection', async () => {
+    const db = shards.database({ max: 1 });
+    const guild = GUILDS[2]!;
+    const outer = db.transaction(guild, async (tx) => {
+      // With a connection held out there, this one would wait for ever.
+      await db.transaction(guild, (inner) => inner.query('SELECT 1'));
+      return (await tx.query<{ two: number }>('SELECT 2 AS two')).rows;
+    });
+    await expect(outer).resolves.toEqual([{ two: 2 }]);
+    await expect(db.transaction(guild, () => Promise.resolve('nothing asked'))).resolves.toBe('nothing asked');
+    expect(db.stats()[home(guild)]).toMatchObject({ inUse: 0, idle: 1, waiting: 0 });
+  });
+
+  test('a guild that has moved is followed, and the function is called once', async () => {
+    const guild = snowflakes(1, 502)[0]!;
+    for (const first of ['INSERT INTO settings VALUES ($1, to_jsonb(1))', 'SELECT 1']) {
+      let reads = 0;
+      const db = shards.database({ read: (real) => (reads++ === 0 ? Promise.resolve(STALE) : real()) });
+      const seen: number[] = [];
+      await db.transaction(guild, async (tx) => {
+        seen.push(tx.shard);
+        await tx.query(first, first.includes('$1') ? [guild] : []);
+        seen.push(tx.shard);
+        await tx.query('UPDATE settings SET value = to_jsonb(7) WHERE guild_id = $1', [guild]);
+      });
+      expect(seen).toEqual([(home(guild) + 1) % 3, home(guild)]);
+      const { rows } = await db.query(guild, 'SELECT value FROM settings WHERE guild_id = $1', [guild]);
+      expect(rows).toEqual([{ value: 7 }]);
+    }
+  });
+
+  test('one whose first statement failed takes nothing more and gives its connection back', async () => {
+    const db = shards.database({ max: 1 });
+    const guild = snowflakes(1, 503)[0]!;
+    const going = db.transaction(guild, async (tx) => {
+      await expect(tx.query('SELECT $1::int / 0', [1])).rejects.toMatchObject({ code: '22012' });
+      await db.query(guild, 'SELECT 1');
+      await tx.query('INSERT INTO settings VALUES ($1, to_jsonb(1))', [guild]);
+    });
+    await expect(going).rejects.toMatchObject({ code: 'TRANSACTION_ABORTED', cause: { code: '22012' } });
+    const swallowed = db.transaction(guild, async (tx) => {
+      await tx.query('SELECT $1::int / 0', [1]).catch(() => undefined);
+    });
+    await expect(swallowed).rejects.toMatchObject({ code: 'TRANSACTION_ABORTED', cause: { code: '22012' } });
+    const thrown = db.transaction(guild, (tx) => tx.query('SELECT nonsense WHERE $1', [true]));
+    await expect(thrown).rejects.toMatchObject({ code: '42703' });
+    expect(db.stats()[home(guild)]).toMatchObject({ inUse: 0, idle: 1, destroyed: 0 });
+  });
+
+  test('statements that are not awaited run in their order before the commit', async () => {
+    const db = shards.database();
+    const guild = snowflakes(1, 504)[0]!;
+    await db.transaction(guild, (tx) => {
+      void tx.query('INSERT INTO settings VALUES ($1, to_jsonb(1))', [guild]);
+      void tx.query('UPDATE settings SET value = to_jsonb(2) WHERE guild_id = $1', [guild]);
+      void tx.query('UPDATE settings SET value = to_jsonb(value::int * 10) WHERE guild_id = $1', [guild]);
+      return Promise.resolve();
+    });
+    const { rows } = await db.query(guild, 'SELECT value FROM settings WHERE guild_id = $1', [guild]);
+    expect(rows).toEqual([{ value: 20 }]);
+  });
+
+  test('a table that was altered meanwhile does not fail it', async () => {
+    const db = shards.database({ max: 1 });
+    const guild = GUILDS[3]!;
+    await shards.everywhere('CREATE TABLE shape (a int); INSERT INTO shape VALUES (1)');
+    const read = (): Promise<unknown> =>
+      db.transaction(guild, async (tx) => (await tx.query('SELECT * FROM shape WHERE a = $1', [1])).rows);
+    await expect(read()).resolves.toEqual([{ a: 1 }]);
+    await shards.everywhere('ALTER TABLE shape ADD COLUMN b text');
+    await expect(read()).resolves.toEqual([{ a: 1, b: null }]);
+  });
+});
+
 test('no statement lands on a shard that the guild is not on', async () => {
   const guild = GUILDS[1]!;
   const wrong = (home(guild) + 1) % 3;
@@ -145,13 +227,8 @@ test('no statement lands on a shard that the guild is not on', async () => {
 });
 
 test('a process with a stale map finds the guild all the same', async () => {
-  const stale = {
-    version: 0,
-    buckets: initialBuckets(3).map((shard) => (shard + 1) % 3),
-    pins: new Map<bigint, number>(),
-  };
   let reads = 0;
-  const db = shards.database({ read: (real) => (reads++ === 0 ? Promise.resolve(stale) : real()) });
+  const db = shards.database({ read: (real) => (reads++ === 0 ? Promise.resolve(STALE) : real()) });
   for (const guild of GUILDS.slice(0, 20)) {
     await expect(
       db.query(guild, 'SELECT guild_id::text AS id FROM settings WHERE guild_id = $1', [guild]),
