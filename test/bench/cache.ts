@@ -2,7 +2,6 @@
  * tsx test/bench/cache.ts: the cache against what it is made of, in one run: lru-cache's own fetch, bare ioredis. Needs a
  * redis-server on PATH; it starts its own.
  */
-import { cpus } from 'node:os';
 import Table from 'cli-table3';
 import { LRUCache } from 'lru-cache';
 import { Cache } from '../../src/data/cache';
@@ -185,9 +184,4 @@ async function withoutRedis(region: Region<Profile>, cache: Cache, how: string):
   });
   if (cache.stats().redis?.breaker === 'closed') throw new Error(`Redis is ${how}, but in use`);
   return [`get and load, Redis ${how}`, us(ours), 'the loader alone', us(theirs), us(ours), '<= 100 us'];
-}
-
-if (require.main === module) {
-  console.log(`Node ${process.version}, ${cpus().length} CPUs: ${cpus()[0]?.model ?? 'unknown'}`);
-  void benchCache();
 }

@@ -17,17 +17,25 @@ const GUILDS = 1_000;
 
 type Run = (n: number) => Promise<unknown>;
 
-export async function benchDatabase(): Promise<void> {
+/** On a server of its own. */
+async function onShards(work: (shards: Shards) => Promise<void>): Promise<void> {
   const shards = await new Shards(2).start();
   try {
-    await benchPool(shards);
-    await benchMove(shards);
+    await work(shards);
   } finally {
     await shards.end();
   }
 }
 
-async function benchPool(shards: Shards): Promise<void> {
+export function benchPool(): Promise<void> {
+  return onShards(comparePools);
+}
+
+export function benchMove(): Promise<void> {
+  return onShards(compareMove);
+}
+
+async function comparePools(shards: Shards): Promise<void> {
   const guilds = snowflakes(20_000, 1)
     .filter((guild) => bucketOf(guild) % 2 === 0)
     .slice(0, GUILDS);
@@ -85,7 +93,7 @@ async function throughput(run: Run): Promise<number> {
   return STATEMENTS / ((performance.now() - since) / 1_000);
 }
 
-async function benchMove(shards: Shards): Promise<void> {
+async function compareMove(shards: Shards): Promise<void> {
   const guild = snowflakes(1, 9)[0] as bigint;
   const home = bucketOf(guild) % 2;
   await shards.everywhere(`
@@ -155,5 +163,3 @@ async function psqlCopy(shards: Shards, from: number, guild: bigint): Promise<nu
 function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
-
-if (require.main === module) void benchDatabase();
