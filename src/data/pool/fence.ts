@@ -10,24 +10,20 @@ export interface Pass {
 
 /**
  * The ownership check: two statements before the caller's own, in its transaction and in its round trip. The second one
- * has a snapshot of its own, so it sees what a move has done while the first one waited for the lock.
+ * has a snapshot of its own, so it sees what a move has done while the first one waited for the lock; where no guild of the
+ * bucket was ever moved by itself, a look at the bucket is all. Neither has a row to send.
  */
 export const FENCE = [
   {
     name: 'botctl_lock',
-    text: `SELECT pg_advisory_xact_lock_shared(${LOCK_SPACE}, ${bucketSql('$1')})`,
+    text: `SELECT WHERE pg_advisory_xact_lock_shared(${LOCK_SPACE}, ${bucketSql('$1')}) IS NULL`,
     values: ({ guildId }: Pass) => [guildId.toString()],
   },
   {
     name: 'botctl_check',
-    text: `SELECT CASE
-        WHEN NOT coalesce(CASE WHEN g.guild_id IS NULL THEN k.here OR k.arriving = $2 ELSE g.here OR g.arriving = $2 END, false)
-          THEN botctl.refuse($1::bigint, CASE WHEN g.guild_id IS NULL
-            THEN k.moved_to || ':' || k.token ELSE g.moved_to || ':' || g.token END)
-        WHEN current_setting('transaction_isolation') <> 'read committed' THEN botctl.enter_snapshot($1::bigint)
-        END
-      FROM (SELECT ${bucketSql('$1')} AS bucket) b
-      LEFT JOIN botctl.bucket k ON k.bucket = b.bucket LEFT JOIN botctl.guild g ON g.guild_id = $1::bigint`,
+    text: `SELECT botctl.enter($1::bigint, $2::bigint) FROM botctl.bucket k
+      WHERE k.bucket = ${bucketSql('$1')}
+        AND (NOT k.here OR k.pinned OR current_setting('transaction_isolation') <> 'read committed')`,
     values: ({ guildId, token }: Pass) => [guildId.toString(), token],
   },
 ] as const;

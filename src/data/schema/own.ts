@@ -42,7 +42,9 @@ CREATE TABLE botctl.bucket (
   moved_to int,
   token bigint,
   arriving bigint,
-  epoch bigint NOT NULL DEFAULT 0
+  epoch bigint NOT NULL DEFAULT 0,
+  -- Guilds of it are in botctl.guild, or were.
+  pinned boolean NOT NULL DEFAULT false
 );
 -- Guilds that do not follow their bucket.
 CREATE TABLE botctl.guild (
@@ -62,20 +64,39 @@ CREATE FUNCTION botctl.owns(guild bigint) RETURNS boolean LANGUAGE sql STABLE ST
                   (SELECT k.here FROM botctl.bucket k WHERE k.bucket = hashint8(guild) & ${BUCKETS - 1}), false)
 $$;
 
-CREATE FUNCTION botctl.refuse(guild bigint, target text) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE FUNCTION botctl.note_pin() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  RAISE EXCEPTION USING ERRCODE = '${NOT_HERE}', MESSAGE = 'guild ' || guild || ' is not on this database shard',
-    DETAIL = coalesce(target, '');
+  UPDATE botctl.bucket SET pinned = true WHERE bucket = botctl.bucket_of(NEW.guild_id) AND NOT pinned;
+  RETURN NULL;
 END $$;
+CREATE TRIGGER note_pin AFTER INSERT ON botctl.guild FOR EACH ROW EXECUTE FUNCTION botctl.note_pin();
 
--- For transactions whose snapshot may be older than the lock: such a one would not see that the guild has left. It fails
--- with 40001 instead, since the bucket has changed meanwhile.
-CREATE FUNCTION botctl.enter_snapshot(guild bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+-- The ownership check takes a bucket that nothing is said of for one that is here.
+CREATE FUNCTION botctl.keep_buckets() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF current_setting('transaction_read_only') = 'off' THEN
-    PERFORM FROM botctl.bucket k WHERE k.bucket = hashint8(guild) & ${BUCKETS - 1} FOR SHARE;
+  RAISE EXCEPTION 'rows of botctl.bucket are never deleted';
+END $$;
+CREATE TRIGGER keep_buckets BEFORE DELETE OR TRUNCATE ON botctl.bucket
+  FOR EACH STATEMENT EXECUTE FUNCTION botctl.keep_buckets();
+
+-- The ownership check where a look at the bucket is not enough.
+CREATE FUNCTION botctl.enter(guild bigint, pass bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  unit record;
+BEGIN
+  SELECT g.here, g.moved_to, g.token, g.arriving INTO unit FROM botctl.guild g WHERE g.guild_id = guild;
+  IF NOT FOUND THEN
+    SELECT k.here, k.moved_to, k.token, k.arriving INTO unit FROM botctl.bucket k WHERE k.bucket = botctl.bucket_of(guild);
   END IF;
-  RETURN true;
+  IF NOT coalesce(unit.here OR unit.arriving = pass, false) THEN
+    RAISE EXCEPTION USING ERRCODE = '${NOT_HERE}', MESSAGE = 'guild ' || guild || ' is not on this database shard',
+      DETAIL = coalesce(unit.moved_to || ':' || unit.token, '');
+  END IF;
+  -- A snapshot that may be older than the lock would not show that the guild has left. Such a transaction fails with
+  -- 40001 instead, since the bucket has changed meanwhile.
+  IF current_setting('transaction_isolation') <> 'read committed' AND current_setting('transaction_read_only') = 'off' THEN
+    PERFORM FROM botctl.bucket k WHERE k.bucket = botctl.bucket_of(guild) FOR SHARE;
+  END IF;
 END $$;
 
 CREATE TABLE botctl.placement (

@@ -226,6 +226,11 @@ test('no statement lands on a shard that the guild is not on', async () => {
   await pool.close();
 });
 
+test('what the ownership check goes by cannot be deleted', async () => {
+  await expect(shards.sql(0, 'DELETE FROM botctl.bucket WHERE bucket = 5')).rejects.toThrow('never deleted');
+  await expect(shards.sql(0, 'TRUNCATE botctl.bucket')).rejects.toThrow('never deleted');
+});
+
 test('a process with a stale map finds the guild all the same', async () => {
   let reads = 0;
   const db = shards.database({ read: (real) => (reads++ === 0 ? Promise.resolve(STALE) : real()) });
