@@ -13,6 +13,8 @@ export interface DeferQueueOptions {
   maxBytes?: number;
   /** Bound on pending entries. Default 100,000. */
   maxEntries?: number;
+  /** A shard that has not executed a statement after so long is not waited for: it is kept on disk. Default 2 s. */
+  patienceMs?: number;
   log: DeferLog;
   clock?: Clock;
   /** For the jitter, 0 to 1. */

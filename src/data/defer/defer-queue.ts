@@ -24,6 +24,7 @@ const MAX_KEY_LENGTH = 512;
 /** A journal is this many files when it is full, within bounds for one file (bytes). */
 const FILES = 8;
 const SEGMENT_BYTES = { min: 128 * 1024, max: 8 * MIB };
+const PATIENCE_MS = 2_000;
 /** Executions under way that `close` waits for, ms. */
 const CLOSE_MS = 10_000;
 
@@ -74,6 +75,8 @@ export class DeferQueue {
       allowances: { stored: this.#stored, direct: new Allowance(maxEntries, maxBytes) },
       onRefused: () => (this.#counters.rejected += 1),
       onDuplicate: () => (this.#counters.duplicates += 1),
+      clock,
+      patienceMs: options.patienceMs ?? PATIENCE_MS,
     });
   }
 

@@ -1,3 +1,4 @@
+import type { Clock } from '../../sharding/clock';
 import { DataError } from '../data-error';
 import type { Allowance } from './allowance';
 import type { Entry } from './entry';
@@ -18,6 +19,9 @@ export interface GuildLanesOptions {
   allowances: { stored: Allowance; direct: Allowance };
   onRefused: () => void;
   onDuplicate: () => void;
+  clock: Clock;
+  /** A statement that is executed at once and is not over after so long is stored all the same, ms. */
+  patienceMs: number;
 }
 
 interface DirectItem extends Item {
@@ -95,7 +99,8 @@ export class GuildLanes {
   async #drive(lane: Lane): Promise<void> {
     const { target, allowances, onDuplicate } = this.options;
     for (let item = first(lane); item !== null; item = first(lane)) {
-      const result = this.#closing || lane.held.length > 0 ? null : await executeOnce(target, item.entry);
+      const result =
+        this.#closing || lane.held.length > 0 ? null : await this.#patiently(executeOnce(target, item.entry));
       if (result === null || (result.outcome === 'failed' && result.fault !== 'statement')) {
         this.#storeAll(lane, result);
         return;
@@ -108,6 +113,21 @@ export class GuildLanes {
     }
     this.#release(lane);
     this.drop(lane);
+  }
+
+  /** A server that hangs is as bad as one that is down. Should the statement land yet, its key keeps it from landing twice. */
+  async #patiently(execution: Promise<Executed>): Promise<Executed> {
+    const { clock, patienceMs } = this.options;
+    let cancel = (): void => undefined;
+    const late = new Promise<Executed>((resolve) => {
+      cancel = clock.after(patienceMs, () => {
+        const error = new DataError('UNAVAILABLE', `no answer within ${patienceMs} ms`, { outcomeUnknown: true });
+        resolve({ outcome: 'failed', fault: 'guild', error });
+      });
+    });
+    const result = await Promise.race([execution, late]);
+    cancel();
+    return result;
   }
 
   #storeAll(lane: Lane, failure: Extract<Executed, { outcome: 'failed' }> | null): void {

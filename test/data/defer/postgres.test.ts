@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import { DeferQueue, PRUNE_DEFERRED_SQL, pruneAge } from '../../../src/data/defer';
 import { until } from '../../support/until';
 import { Databases } from './databases';
@@ -112,6 +113,30 @@ test('a server that was killed: replay begins within 2 s of its return, faults b
     await target.query(0, PRUNE_DEFERRED_SQL, [pruneAge([null, 5])]);
     await expect(keys()).resolves.toEqual([]);
   } finally {
+    await queue.close();
+  }
+});
+
+test('a server that does not answer is not waited for; what was under way lands once all the same', async () => {
+  const { dir, target, server, urls } = databases;
+  const queue = await DeferQueue.open({ dir, owner: 'cluster-0', target, log: server.log, patienceMs: 100 });
+  const blocker = new Client({ connectionString: urls[0] });
+  await blocker.connect();
+  try {
+    await blocker.query('BEGIN');
+    await blocker.query('LOCK TABLE landed');
+    const insert = 'INSERT INTO landed (guild_id, n) VALUES ($1, $2)';
+    const writes = [1, 2, 3].map((n) => queue.defer(2n, insert, [2n, n], { key: `write ${n}` }));
+    for (const write of writes) await expect(write).resolves.toMatchObject({ outcome: 'queued' });
+    expect(queue.stats().pending).toBe(3);
+    await blocker.query('COMMIT');
+    await queue.flush({ timeoutMs: 10_000 });
+    expect(queue.stats()).toMatchObject({ pending: 0, deadLetters: 0 });
+    const rows = await target.query(0, 'SELECT n FROM landed ORDER BY seq');
+    expect(rows.map(({ n }) => n)).toEqual([1, 2, 3]);
+    await expect(queue.defer(2n, insert, [2n, 4])).resolves.toMatchObject({ outcome: 'done' });
+  } finally {
+    await blocker.end();
     await queue.close();
   }
 });
