@@ -49,7 +49,7 @@ export const health = z
       interval: duration('100ms', '1h').prefault('30s').describe('How often everything is looked at, side by side.'),
       timeout: duration('10ms', '10m')
         .optional()
-        .describe('A look that takes longer is a failure. Absent: 10s, or `interval` where that is shorter.'),
+        .describe('A look that takes longer is a failure. Absent: 10s, or half of `interval` where that is shorter.'),
       failures: integer(1, 1_000).prefault(3).describe('Failures in a row that make unhealthy.'),
       successes: integer(1, 1_000).prefault(2).describe('Successes in a row that make healthy again.'),
       discord: check({}).prefault({}).describe('Heartbeats of the shards, and the gateway.'),

@@ -31,12 +31,12 @@ export function scopeName(scope: HealthScope): string {
   return 'id' in scope ? `${scope.kind.replace('-', ' ')} ${scope.id}` : scope.kind;
 }
 
-/** What went wrong, in one line. */
+/** What went wrong, in one line. By shape, not by class: errors come from other realms too. */
 export function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return error.errors.map(reasonOf).join('; ');
-  if (!(error instanceof Error)) return String(error);
+  if (typeof error !== 'object' || error === null || !('message' in error)) return String(error);
+  const { message, code, name, cause, errors } = error as Partial<NodeJS.ErrnoException & AggregateError>;
+  if (Array.isArray(errors) && errors.length > 0) return errors.map(reasonOf).join('; ');
   // `fetch failed` says nothing; its cause does.
-  if (error.message === 'fetch failed' && error.cause !== undefined) return reasonOf(error.cause);
-  const { code } = error as NodeJS.ErrnoException;
-  return error.message === '' ? (code ?? error.name) : error.message;
+  if (message === 'fetch failed' && cause !== undefined) return reasonOf(cause);
+  return message || code || name || 'unknown error';
 }

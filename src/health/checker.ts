@@ -123,8 +123,8 @@ class CheckRunner {
     const { clock } = this.options;
     const hanging = this.#look;
     if (hanging !== null) {
-      // Started again and again it would only pile up.
-      this.#fail(`still hangs, for ${ms(clock.now() - hanging.startedAt)}`, hanging.startedAt);
+      // Begun again and again it would only pile up. Before its time is over nothing is known against it.
+      if (hanging.over) this.#fail(`still hangs, for ${ms(clock.now() - hanging.startedAt)}`, hanging.startedAt);
       return;
     }
     const look: Look = { startedAt: clock.now(), abort: new AbortController(), over: false };

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Config } from '../config';
 import { connectClient } from '../data/pool/connect';
-import { createRedis, type RedisSource } from '../data/redis';
+import type { RedisSource } from '../data/redis';
 import { HealthChecker, memoryRoom, type CheckPlan, type HealthCheck, type LiveSource } from '../health';
 import { BotChecks } from '../health/checks/bot';
 import { CommandCheck } from '../health/checks/command';
@@ -12,13 +12,13 @@ import { HttpCheck } from '../health/checks/http';
 import { IdentifyBudgetCheck } from '../health/checks/identify-budget';
 import { MemoryCheck } from '../health/checks/memory';
 import { PostgresCheck } from '../health/checks/postgres';
-import { RedisCheck, type RedisConnection } from '../health/checks/redis';
 import { ShardsCheck } from '../health/checks/shards';
 import { TcpCheck } from '../health/checks/tcp';
 import { Redactor } from '../logging/redactor';
 import { systemClock } from '../sharding/clock';
 import { visibleEnv } from './bot-spec';
 import { logEvent } from './event-log';
+import { redisCheck } from './health-servers';
 import { readTls } from './tls';
 
 export interface HealthOptions {
@@ -102,7 +102,7 @@ type PartialLimits = { [Key in keyof Limits]?: Limits[Key] | undefined };
 
 function limits(health: Config['health'], own: PartialLimits): Omit<CheckPlan, 'check'> {
   return {
-    timeoutMs: own.timeout ?? health.timeout ?? Math.min(DEFAULT_TIMEOUT_MS, health.interval),
+    timeoutMs: own.timeout ?? health.timeout ?? Math.min(DEFAULT_TIMEOUT_MS, health.interval / 2),
     failures: own.failures ?? health.failures,
     successes: own.successes ?? health.successes,
   };
@@ -127,33 +127,7 @@ function postgresChecks({ config, databaseUrls }: HealthOptions): HealthCheck[] 
 }
 
 function redisChecks({ config, redis }: HealthOptions): HealthCheck[] {
-  if (redis === null) return [];
-  const { timeoutMs } = limits(config.health, config.health.redis);
-  return [new RedisCheck({ connect: (signal) => connectRedis(redis, timeoutMs, signal) })];
-}
-
-async function connectRedis(source: RedisSource, timeoutMs: number, signal: AbortSignal): Promise<RedisConnection> {
-  return new Promise((resolve, reject) => {
-    const client = createRedis(source, {
-      connectionName: 'botctl-health',
-      answerTimeoutMs: timeoutMs,
-      onError: (message) => fail(new Error(message)),
-    });
-    const fail = (error: Error): void => {
-      client.disconnect();
-      reject(error);
-    };
-    const abort = (): void => fail(new Error('no answer in time'));
-    signal.addEventListener('abort', abort, { once: true });
-    client.once('ready', () => {
-      signal.removeEventListener('abort', abort);
-      resolve({
-        ping: () => client.ping(),
-        info: () => client.info(),
-        disconnect: () => client.disconnect(),
-      });
-    });
-  });
+  return redis === null ? [] : [redisCheck(redis, limits(config.health, config.health.redis).timeoutMs)];
 }
 
 /** Needs no token and counts for no limit. */
