@@ -1,7 +1,7 @@
 import ms from 'ms';
 import type { BotCheckSample } from '../../ipc/health-sample';
 import type { HealthCheck, Reading } from '../check';
-import type { LiveSource } from '../live';
+import { SAMPLE_AGE_MS, type LiveSource } from '../live';
 
 export interface BotChecksOptions {
   live: LiveSource;
@@ -34,7 +34,7 @@ export class BotChecks implements HealthCheck {
   #verdict({ ok, message, at, intervalMs, timeoutMs }: BotCheckSample): Pick<Reading, 'ok' | 'message'> {
     if (at === null) return { ok: null, message: 'has not run yet' };
     const age = this.options.now() - at;
-    const overdue = age > OVERDUE_INTERVALS * intervalMs + timeoutMs;
+    const overdue = age > OVERDUE_INTERVALS * intervalMs + timeoutMs + SAMPLE_AGE_MS;
     return overdue ? { ok: false, message: `has not run for ${ms(age)}` } : { ok, message };
   }
 }
