@@ -282,6 +282,7 @@ export class Agent {
       cluster: Object.freeze({ id: clusterId, shardIds: Object.freeze([...shardIds]), totalShards, release }),
       stopHandlers: this.#stopHandlers,
       dataSample: null,
+      healthSample: null,
     };
     this.#bridge = bridge;
     Object.defineProperty(globalThis, SDK_BRIDGE, { value: bridge });
@@ -327,8 +328,10 @@ export class Agent {
   }
 
   #sample(): void {
-    if (this.#channel.attached) this.#channel.send({ t: 'sample', sample: this.#sampler.take() });
-    else boundOutput(this.boot.parkDir, UNREAD_OUTPUT_BYTES);
+    if (this.#channel.attached) {
+      const health = this.#bridge?.healthSample?.() ?? [];
+      this.#channel.send({ t: 'sample', sample: { ...this.#sampler.take(), ...(health.length > 0 && { health }) } });
+    } else boundOutput(this.boot.parkDir, UNREAD_OUTPUT_BYTES);
   }
 
   #reportSessions(): void {

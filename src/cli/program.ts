@@ -81,6 +81,15 @@ export function buildProgram(context: CliContext): Program {
     .option('--shards', 'One line per shard.')
     .action(act(async () => (await import('./commands/status.js')).status));
 
+  define(program, 'health', 'Show what the health checks find. Exit code 0: healthy, 1: not, 3: not running.', [
+    'botctl health',
+    'botctl health --json | jq .checks',
+    'botctl health --live          # only: does the supervisor answer? For the HEALTHCHECK of a container',
+  ])
+    .option('--json', 'Print JSON.')
+    .option('--live', 'Only whether the supervisor lives; sick databases and shards do not count.')
+    .action(act(async () => (await import('./commands/health.js')).health));
+
   define(program, 'logs', 'Show the logs of the supervisor and of the bot.', [
     'botctl logs -n 50',
     'botctl logs -f --cluster 3',

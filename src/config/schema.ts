@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { health } from './health-schema';
 import { duration, flag, fraction, integer, oneOf, size, text, url } from './values';
 
 /** Discord's own REST base URL. */
@@ -381,6 +382,7 @@ export const schema = z.strictObject(
     redis,
     cache,
     http,
+    health,
     sandbox,
     stateDir: text('the path of a folder')
       .prefault('.botctl')

@@ -167,6 +167,34 @@ export interface DataStatus {
   deferred: DeferredStatus | null;
 }
 
+/** unknown: not enough has been seen yet to tell. */
+export type HealthState = 'unknown' | 'healthy' | 'unhealthy';
+
+/** One health check over all its scopes (shards, clusters, …). Times are ms since the epoch. */
+export interface HealthCheckStatus {
+  name: string;
+  /** The worst of its scopes. */
+  state: HealthState;
+  since: number;
+  scopes: number;
+  /** Scopes whose last look failed without making them unhealthy yet. */
+  failing: number;
+  unhealthy: number;
+  /** Of the scope that is worst off. */
+  message: string;
+  /** What is unhealthy; the first few when it is much. */
+  named: { scope: string; since: number; message: string }[];
+}
+
+export interface HealthStatus {
+  state: HealthState;
+  /** Begin of the last round; null: there was none yet. */
+  roundAt: number | null;
+  intervalMs: number;
+  /** Worst first. */
+  checks: HealthCheckStatus[];
+}
+
 export interface Status {
   apiVersion: number;
   bot: { name: string; entry: string | null; totalShards: number | null };
@@ -190,7 +218,9 @@ export interface Status {
   redis: ServerStatus;
   /** null: there are no database shards. */
   data: DataStatus | null;
-  /** well: all shards ready; degraded: something is not; down: no supervisor. Decides the exit code 0, 1, 3. */
+  /** null: nothing is looked at, because the bot is not up yet or no longer. */
+  health: HealthStatus | null;
+  /** well: all shards ready, nothing unhealthy; degraded: something is not so; down: no supervisor. Decides the exit code 0, 1, 3. */
   verdict: 'well' | 'degraded' | 'down';
   /** What is wrong, most important first; one sentence each. Empty when well. */
   problems: string[];

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isIP, type AddressInfo } from 'node:net';
 import type { Status } from '../control/contract';
+import type { HealthView } from '../health';
+import { livenessAnswer, readinessAnswer } from './health-answers';
 import { pagePolicy, statusPage } from './page';
 
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -17,7 +19,8 @@ export interface HttpServerOptions {
   /** 0: any free port. */
   port: number;
   status: () => Status;
-  ready: () => boolean;
+  /** null: nothing is looked at. */
+  health: () => HealthView | null;
   log: HttpServerLog;
 }
 
@@ -102,15 +105,17 @@ export class HttpServer {
       sendText(response, 405, 'only GET and HEAD\n');
       return;
     }
-    switch ((request.url ?? '/').split('?', 1)[0]) {
+    const [path, query] = (request.url ?? '/').split('?', 2);
+    const verbose = new URLSearchParams(query).has('verbose');
+    switch (path) {
       case '/':
         return this.#page(response);
       case '/status.json':
         return sendJson(response, 200, this.#options.status());
       case '/healthz':
-        return sendText(response, 200, 'ok\n');
+        return sendJson(response, 200, livenessAnswer(this.#options.status(), verbose ? this.#options.health() : null));
       case '/readyz':
-        return this.#readiness(response);
+        return this.#readiness(response, verbose);
       default:
         return sendText(response, 404, 'not found: there are /, /status.json, /healthz and /readyz\n');
     }
@@ -122,10 +127,9 @@ export class HttpServer {
     send(response, 200, 'text/html; charset=utf-8', statusPage(nonce));
   }
 
-  #readiness(response: ServerResponse): void {
-    if (this.#options.ready()) return sendJson(response, 200, { ready: true, reasons: [] });
-    const { problems, verdict } = this.#options.status();
-    sendJson(response, 503, { ready: false, verdict, reasons: problems });
+  #readiness(response: ServerResponse, verbose: boolean): void {
+    const answer = readinessAnswer(this.#options.status(), verbose ? this.#options.health() : null);
+    sendJson(response, answer.ready ? 200 : 503, answer);
   }
 }
 

@@ -7,6 +7,7 @@
  */
 
 import type { DataSample } from './data-sample';
+import type { BotCheckSample } from './health-sample';
 
 /** Raised whenever a frame changes its meaning. Supervisor and agent of different versions do not adopt each other. */
 export const PROTOCOL_VERSION = 1;
@@ -70,6 +71,8 @@ export interface Sample {
   shards: ShardReport[];
   /** Absent while the bot uses neither database nor cache of the SDK. */
   data?: DataSample;
+  /** Absent while the bot has no checks of its own. */
+  health?: BotCheckSample[];
 }
 
 /** Why a cluster runs with less than the full agent; shown in `status`. */

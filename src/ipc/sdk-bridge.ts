@@ -1,4 +1,5 @@
 import type { DataSample } from './data-sample';
+import type { BotCheckSample } from './health-sample';
 
 /**
  * What the agent gives to the SDK in the same process. The bot's copy of botctl and the supervisor's are different
@@ -24,4 +25,6 @@ export interface SdkBridge {
   stopHandlers: Set<StopHandler>;
   /** Set by the SDK once the bot uses its databases. */
   dataSample: (() => DataSample | null) | null;
+  /** Set by the SDK once the bot has checks of its own. */
+  healthSample?: (() => BotCheckSample[]) | null;
 }

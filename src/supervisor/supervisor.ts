@@ -6,6 +6,7 @@ import type { Config } from '../config';
 import { ControlError, type Progress, type RestartRequest, type Status } from '../control/contract';
 import { ControlServer } from '../control/server';
 import { controlSocketPath, ensurePrivateDir, socketDir } from '../control/socket-path';
+import type { HealthChecker } from '../health';
 import { HttpServer } from '../http';
 import type { GatewayBot } from '../ipc/messages';
 import { systemClock } from '../sharding/clock';
@@ -23,6 +24,7 @@ import { DataHousekeeping } from './data-housekeeping';
 import { dataSettings } from './data-settings';
 import { DataTier } from './data-tier';
 import { logEvent } from './event-log';
+import { createHealthChecker } from './health';
 import { SandboxProcess } from './sandbox-process';
 import { SdNotify } from './sd-notify';
 import { prepareStateDir } from './state-dir';
@@ -66,6 +68,7 @@ export class Supervisor {
   #data: DataTier | null = null;
   #housekeeping: DataHousekeeping | null = null;
   #master: Master | null = null;
+  #health: HealthChecker | null = null;
   #statusTimer: NodeJS.Timeout | null = null;
   #message: string | null = null;
   #stop: Promise<void> | null = null;
@@ -118,6 +121,7 @@ export class Supervisor {
       tiers: this.#tiers?.status ?? NO_TIERS,
       data: this.#data?.view() ?? null,
       ownData: this.#housekeeping?.sample() ?? null,
+      health: this.#health?.view() ?? null,
       master: this.#master?.view() ?? null,
       message: this.#message,
       now,
@@ -186,6 +190,7 @@ export class Supervisor {
     signal.throwIfAborted();
     this.#message = null;
     await this.#startMaster({ gateway, asOf, api, ...addresses });
+    this.#startHealth(api, addresses);
     lock.update({ state: 'running' });
     this.#notify.ready();
     this.#statusTimer = setInterval(() => this.#tellStatus(), STATUS_INTERVAL_MS).unref();
@@ -207,7 +212,7 @@ export class Supervisor {
       host: config.http.host,
       port: config.http.port,
       status: () => this.status(),
-      ready: () => this.status().verdict === 'well',
+      health: () => this.#health?.view() ?? null,
       log: logger,
     });
     const url = await http.listen();
@@ -343,6 +348,21 @@ export class Supervisor {
     this.#housekeeping.start();
   }
 
+  #startHealth(discordApi: string, { databaseUrls, redisUrl }: TierAddresses): void {
+    const { config, env, secrets, logger } = this.#options;
+    this.#health = createHealthChecker({
+      config,
+      live: () => this.#master?.view() ?? null,
+      discordApi,
+      databaseUrls,
+      redis: redisSource(config.redis, redisUrl),
+      env,
+      secrets,
+      logger,
+    });
+    this.#health.start();
+  }
+
   /** What the SDK in each cluster is told. @throws PoolBudgetError */
   async #dataSettings(clusters: number, found: TierAddresses): Promise<DataSettings> {
     const share = (await this.#data?.share(clusters)) ?? { min: 0, max: 1 };
@@ -425,6 +445,8 @@ export class Supervisor {
     this.#notify.stopping();
     this.#abort.abort();
     if (this.#statusTimer !== null) clearInterval(this.#statusTimer);
+    this.#health?.stop();
+    this.#health = null;
     await this.#stopClusters(config.sharding.stopTimeout);
     await this.#settle('sandbox', this.#sandbox?.stop());
     await this.#settle('housekeeping', this.#housekeeping?.stop());
