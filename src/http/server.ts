@@ -18,7 +18,17 @@ export interface HttpServerOptions {
   port: number;
   status: () => Status;
   ready: () => boolean;
+  metrics: HttpMetrics;
   log: HttpServerLog;
+}
+
+/** What is told of the metrics. */
+export interface HttpMetrics {
+  /** For Prometheus. */
+  text: () => Promise<string>;
+  contentType: string;
+  /** The answer to the query part of a URL. @throws HttpRequestError */
+  answer: (params: URLSearchParams) => object;
 }
 
 /** The page cannot be served; the message names the key to change. */
@@ -34,7 +44,19 @@ export class HttpListenError extends Error {
   }
 }
 
-/** Status page and health answers over HTTP. Read-only: nothing here changes anything. */
+/** A request that cannot be answered as it is; told to whoever sent it. */
+export class HttpRequestError extends Error {
+  override readonly name = 'HttpRequestError';
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly hint?: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Status page, metrics and health answers over HTTP. Read-only: nothing here changes anything. */
 export class HttpServer {
   readonly #options: HttpServerOptions;
   readonly #server: Server;
@@ -102,17 +124,26 @@ export class HttpServer {
       sendText(response, 405, 'only GET and HEAD\n');
       return;
     }
-    switch ((request.url ?? '/').split('?', 1)[0]) {
+    const [path, query = ''] = (request.url ?? '/').split('?', 2);
+    switch (path) {
       case '/':
         return this.#page(response);
       case '/status.json':
         return sendJson(response, 200, this.#options.status());
+      case '/metrics':
+        return void this.#scrape(response);
+      case '/api/metrics':
+        return this.#query(response, query);
       case '/healthz':
         return sendText(response, 200, 'ok\n');
       case '/readyz':
         return this.#readiness(response);
       default:
-        return sendText(response, 404, 'not found: there are /, /status.json, /healthz and /readyz\n');
+        return sendText(
+          response,
+          404,
+          'not found: there are /, /status.json, /metrics, /api/metrics, /healthz and /readyz\n',
+        );
     }
   }
 
@@ -120,6 +151,26 @@ export class HttpServer {
     const nonce = randomBytes(16).toString('base64');
     response.setHeader('content-security-policy', pagePolicy(nonce));
     send(response, 200, 'text/html; charset=utf-8', statusPage(nonce));
+  }
+
+  async #scrape(response: ServerResponse): Promise<void> {
+    const { metrics, log } = this.#options;
+    try {
+      const text = await metrics.text();
+      if (!response.destroyed) send(response, 200, metrics.contentType, text);
+    } catch (err) {
+      log.warn({ err }, '/metrics failed');
+      if (!response.headersSent) sendText(response, 500, 'the supervisor failed to answer; see botctl logs\n');
+    }
+  }
+
+  #query(response: ServerResponse, query: string): void {
+    try {
+      sendJson(response, 200, this.#options.metrics.answer(new URLSearchParams(query)));
+    } catch (error) {
+      if (!(error instanceof HttpRequestError)) throw error;
+      sendJson(response, error.status, { error: error.message, ...(error.hint !== undefined && { hint: error.hint }) });
+    }
   }
 
   #readiness(response: ServerResponse): void {

@@ -18,10 +18,25 @@ export interface ClusterInfo {
 
 export type StopHandler = () => unknown;
 
+/** One value that the bot records. */
+export interface BotMetric {
+  kind: 'counter' | 'gauge' | 'distribution';
+  name: string;
+  value: number;
+  tags?: Record<string, unknown> | undefined;
+}
+
+export interface MetricSink {
+  /** Never throws. */
+  record(metric: BotMetric): void;
+}
+
 export interface SdkBridge {
   version: number;
   cluster: ClusterInfo;
   stopHandlers: Set<StopHandler>;
   /** Set by the SDK once the bot uses its databases. */
   dataSample: (() => DataSample | null) | null;
+  /** Absent in agents that do not know it yet. */
+  metrics?: MetricSink;
 }

@@ -8,6 +8,7 @@ import { ControlServer } from '../control/server';
 import { controlSocketPath, ensurePrivateDir, socketDir } from '../control/socket-path';
 import { HttpServer } from '../http';
 import type { GatewayBot } from '../ipc/messages';
+import { Metrics } from '../metrics';
 import { systemClock } from '../sharding/clock';
 import type { Cluster } from '../sharding/cluster';
 import { fetchGatewayBot } from '../sharding/gateway-info';
@@ -22,6 +23,8 @@ import { DataCommands } from './data-commands';
 import { dataSettings } from './data-settings';
 import { DataTier } from './data-tier';
 import { logEvent } from './event-log';
+import { controlMetrics, httpMetrics } from './metrics-answers';
+import { MetricsFeed } from './metrics-feed';
 import { SandboxProcess } from './sandbox-process';
 import { SdNotify } from './sd-notify';
 import { prepareStateDir } from './state-dir';
@@ -45,8 +48,6 @@ export interface SupervisorOptions {
   logger: Logger;
 }
 
-/** Samples of the agents, ms. */
-const SAMPLE_INTERVAL_MS = 5_000;
 /** Told to systemd and to the log, ms. */
 const STATUS_INTERVAL_MS = 10_000;
 /** A cluster that an operator restarts has this long to get ready before the command gives up waiting, ms. */
@@ -57,6 +58,8 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #abort = new AbortController();
   readonly #notify: SdNotify;
+  readonly #metrics: Metrics;
+  readonly #feed: MetricsFeed;
   #lock: SupervisorLock | null = null;
   #control: ControlServer | null = null;
   #http: HttpServer | null = null;
@@ -76,6 +79,13 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#notify = new SdNotify(options.env, (message) => options.logger.warn(message));
+    const { config, version, logger } = options;
+    this.#metrics = new Metrics({ version, maxBytes: config.metrics.memory, now: Date.now });
+    this.#feed = new MetricsFeed(
+      this.#metrics,
+      () => ({ master: this.#master?.view() ?? null, tiers: this.#tiers?.status ?? null }),
+      (err) => logger.error({ err }, 'the metrics could not be collected'),
+    );
   }
 
   /**
@@ -144,6 +154,7 @@ export class Supervisor {
         status: () => this.status(),
         stop: (onProgress) => this.stop(onProgress),
         restart: (request, onProgress) => this.#restart(request, onProgress),
+        metrics: (params) => controlMetrics(this.#metrics, params),
         dbOverview: () => commands.dbOverview(),
         moveGuild: (request, onProgress) => commands.moveGuild(request, onProgress),
         abortMove: (request, onProgress) => commands.abortMove(request, onProgress),
@@ -154,6 +165,7 @@ export class Supervisor {
     });
     await control.listen();
     this.#control = control;
+    this.#feed.start();
     if (config.http.enabled) await this.#startHttp(lock);
 
     this.#message = 'Starting the databases and asking Discord for the gateway.';
@@ -205,6 +217,7 @@ export class Supervisor {
       port: config.http.port,
       status: () => this.status(),
       ready: () => this.status().verdict === 'well',
+      metrics: httpMetrics(this.#metrics),
       log: logger,
     });
     const url = await http.listen();
@@ -297,7 +310,7 @@ export class Supervisor {
         spawnTimeoutMs: sharding.spawnTimeout,
         hangTimeoutMs: sharding.hangTimeout,
         stopTimeoutMs: sharding.stopTimeout,
-        sampleIntervalMs: SAMPLE_INTERVAL_MS,
+        sampleIntervalMs: config.metrics.interval,
         graceMs: sharding.graceTime,
         restart: {
           backoffMinMs: sharding.restart.backoffMin,
@@ -319,7 +332,10 @@ export class Supervisor {
       refreshGateway: () =>
         this.#fetchGateway(found.api, AbortSignal.any([this.#abort.signal, AbortSignal.timeout(30_000)])),
       clock: systemClock,
-      emit: (event) => logEvent(logger, event),
+      emit: (event) => {
+        logEvent(logger, event);
+        this.#feed.onEvent(event);
+      },
     });
     this.#master = master;
     if (this.#options.retryFatal) master.clearFatal();
@@ -412,6 +428,7 @@ export class Supervisor {
     await this.#settle('sandbox', this.#sandbox?.stop());
     await this.#settle('database shards', this.#data?.stop());
     await this.#settle('databases', this.#tiers?.stop());
+    this.#feed.stop();
     this.#tell({ done: true, ok: true, text: 'stopped' });
     await this.#settle('status page', this.#http?.close());
     await this.#settle('control socket', this.#control?.close());
