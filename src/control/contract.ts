@@ -267,6 +267,51 @@ export interface DbOverview {
   migrations: { name: string; shards: { shard: number; appliedAt: string | null; changed: boolean }[] }[];
 }
 
+/** Base units: seconds, bytes. A ratio is a share of 1, a flag 0 or 1. */
+export type MetricUnit = 'seconds' | 'bytes' | 'count' | 'ratio' | 'flag';
+
+export interface MetricSummary {
+  name: string;
+  kind: 'counter' | 'gauge' | 'histogram';
+  unit: MetricUnit;
+  help: string;
+  labels: readonly string[];
+  series: number;
+  /** Statistics that it has; the first is taken when none is asked for. */
+  stats: readonly string[];
+}
+
+export interface MetricList {
+  retentionSeconds: number;
+  metrics: readonly MetricSummary[];
+}
+
+/** Times in ms since the epoch. */
+export interface MetricRange {
+  name: string;
+  kind: MetricSummary['kind'];
+  unit: MetricUnit;
+  help: string;
+  stat: string;
+  from: number;
+  to: number;
+  stepMs: number;
+  /** How many series there are, also when `top` leaves some out. */
+  total: number;
+  series: readonly {
+    labels: Readonly<Record<string, string>>;
+    /** Over the whole time; null: nothing was measured. */
+    value: number | null;
+    /** One per step, the first begins at `from`. */
+    points: readonly (number | null)[];
+  }[];
+}
+
+export interface MetricLatest {
+  name: string;
+  latest: readonly { labels: Readonly<Record<string, string>>; value: number }[];
+}
+
 export interface ApiError {
   error: string;
   hint?: string;
@@ -280,6 +325,11 @@ export interface ControlHandlers {
   stop(onProgress: (line: Progress) => void): Promise<void>;
   /** POST /v1/restart */
   restart(request: RestartRequest, onProgress: (line: Progress) => void): Promise<void>;
+  /**
+   * GET /v1/metrics: without a `name` the list, with one its values. `since` (1h) or `from`, `to`; `step` (5m, all); `by`
+   * (labels with commas; empty: all in one); `label.NAME=VALUE`; `stat`; `top`; `latest`.
+   */
+  metrics(params: URLSearchParams): MetricList | MetricRange | MetricLatest;
   /** GET /v1/db */
   dbOverview(): Promise<DbOverview>;
   /** POST /v1/db/move */

@@ -8,6 +8,7 @@
 
 import type { DataSample } from './data-sample';
 import type { BotCheckSample } from './health-sample';
+import type { Readings } from './readings';
 
 /** Raised whenever a frame changes its meaning. Supervisor and agent of different versions do not adopt each other. */
 export const PROTOCOL_VERSION = 1;
@@ -54,8 +55,10 @@ export interface ShardReport {
   lastCloseCode: number | null;
 }
 
-/** Sent every `sampleIntervalMs`. Counters since the agent's start. */
+/** Sent every `sampleIntervalMs`, and as the last thing of a process that ends in order. Counters since its start. */
 export interface Sample {
+  /** Grows with each sample of the process. */
+  seq?: number;
   at: number;
   uptimeMs: number;
   rssBytes: number;
@@ -73,6 +76,7 @@ export interface Sample {
   data?: DataSample;
   /** Absent while the bot has no checks of its own. */
   health?: BotCheckSample[];
+  readings?: Readings;
 }
 
 /** Why a cluster runs with less than the full agent; shown in `status`. */

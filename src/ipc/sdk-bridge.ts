@@ -19,6 +19,19 @@ export interface ClusterInfo {
 
 export type StopHandler = () => unknown;
 
+/** One value that the bot records. */
+export interface BotMetric {
+  kind: 'counter' | 'gauge' | 'distribution';
+  name: string;
+  value: number;
+  tags?: Record<string, unknown> | undefined;
+}
+
+export interface MetricSink {
+  /** Never throws. */
+  record(metric: BotMetric): void;
+}
+
 export interface SdkBridge {
   version: number;
   cluster: ClusterInfo;
@@ -27,4 +40,6 @@ export interface SdkBridge {
   dataSample: (() => DataSample | null) | null;
   /** Set by the SDK once the bot has checks of its own. */
   healthSample?: (() => BotCheckSample[]) | null;
+  /** Absent in agents that do not know it yet. */
+  metrics?: MetricSink;
 }

@@ -9,6 +9,7 @@ import { controlSocketPath, ensurePrivateDir, socketDir } from '../control/socke
 import type { HealthChecker } from '../health';
 import { HttpServer } from '../http';
 import type { GatewayBot } from '../ipc/messages';
+import { Metrics } from '../metrics';
 import { systemClock } from '../sharding/clock';
 import type { Cluster } from '../sharding/cluster';
 import { fetchGatewayBot } from '../sharding/gateway-info';
@@ -25,6 +26,8 @@ import { dataSettings } from './data-settings';
 import { DataTier } from './data-tier';
 import { logEvent } from './event-log';
 import { createHealthChecker } from './health';
+import { controlMetrics, httpMetrics } from './metrics-answers';
+import { MetricsFeed } from './metrics-feed';
 import { SandboxProcess } from './sandbox-process';
 import { SdNotify } from './sd-notify';
 import { prepareStateDir } from './state-dir';
@@ -48,8 +51,6 @@ export interface SupervisorOptions {
   logger: Logger;
 }
 
-/** Samples of the agents, ms. */
-const SAMPLE_INTERVAL_MS = 5_000;
 /** Told to systemd and to the log, ms. */
 const STATUS_INTERVAL_MS = 10_000;
 /** A cluster that an operator restarts has this long to get ready before the command gives up waiting, ms. */
@@ -60,6 +61,8 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #abort = new AbortController();
   readonly #notify: SdNotify;
+  readonly #metrics: Metrics;
+  readonly #feed: MetricsFeed;
   #lock: SupervisorLock | null = null;
   #control: ControlServer | null = null;
   #http: HttpServer | null = null;
@@ -81,6 +84,13 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#notify = new SdNotify(options.env, (message) => options.logger.warn(message));
+    const { config, version, logger } = options;
+    this.#metrics = new Metrics({ version, maxBytes: config.metrics.memory, now: Date.now });
+    this.#feed = new MetricsFeed(
+      this.#metrics,
+      () => ({ master: this.#master?.view() ?? null, tiers: this.#tiers?.status ?? null }),
+      (err) => logger.error({ err }, 'the metrics could not be collected'),
+    );
   }
 
   /**
@@ -151,6 +161,7 @@ export class Supervisor {
         status: () => this.status(),
         stop: (onProgress) => this.stop(onProgress),
         restart: (request, onProgress) => this.#restart(request, onProgress),
+        metrics: (params) => controlMetrics(this.#metrics, params),
         dbOverview: () => commands.dbOverview(),
         moveGuild: (request, onProgress) => commands.moveGuild(request, onProgress),
         abortMove: (request, onProgress) => commands.abortMove(request, onProgress),
@@ -161,6 +172,7 @@ export class Supervisor {
     });
     await control.listen();
     this.#control = control;
+    this.#feed.start();
     if (config.http.enabled) await this.#startHttp(lock);
 
     this.#message = 'Starting the databases and asking Discord for the gateway.';
@@ -213,6 +225,7 @@ export class Supervisor {
       port: config.http.port,
       status: () => this.status(),
       health: () => this.#health?.view() ?? null,
+      metrics: httpMetrics(this.#metrics),
       log: logger,
     });
     const url = await http.listen();
@@ -305,7 +318,7 @@ export class Supervisor {
         spawnTimeoutMs: sharding.spawnTimeout,
         hangTimeoutMs: sharding.hangTimeout,
         stopTimeoutMs: sharding.stopTimeout,
-        sampleIntervalMs: SAMPLE_INTERVAL_MS,
+        sampleIntervalMs: config.metrics.interval,
         graceMs: sharding.graceTime,
         restart: {
           backoffMinMs: sharding.restart.backoffMin,
@@ -327,7 +340,10 @@ export class Supervisor {
       refreshGateway: () =>
         this.#fetchGateway(found.api, AbortSignal.any([this.#abort.signal, AbortSignal.timeout(30_000)])),
       clock: systemClock,
-      emit: (event) => logEvent(logger, event),
+      emit: (event) => {
+        logEvent(logger, event);
+        this.#feed.onEvent(event);
+      },
     });
     this.#master = master;
     if (this.#options.retryFatal) master.clearFatal();
@@ -452,6 +468,7 @@ export class Supervisor {
     await this.#settle('housekeeping', this.#housekeeping?.stop());
     await this.#settle('database shards', this.#data?.stop());
     await this.#settle('databases', this.#tiers?.stop());
+    this.#feed.stop();
     this.#tell({ done: true, ok: true, text: 'stopped' });
     await this.#settle('status page', this.#http?.close());
     await this.#settle('control socket', this.#control?.close());

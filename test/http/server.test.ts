@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import type { HealthView } from '../../src/health';
-import { HttpListenError, HttpServer } from '../../src/http';
+import { HttpListenError, HttpRequestError, HttpServer } from '../../src/http';
 import { aStatus } from '../control/status.fixture';
 
 interface Answer {
@@ -38,6 +38,14 @@ describe('HttpServer', () => {
         return aStatus(2, 2, ready ? {} : { verdict: 'degraded', problems: ['Cluster 1 is starting.'] });
       },
       health: () => view,
+      metrics: {
+        contentType: 'text/plain; version=0.0.4; charset=utf-8',
+        text: () => (fails ? Promise.reject(new Error('broken inside')) : Promise.resolve('botctl_up 1\n')),
+        answer: (params) => {
+          if (params.get('name') === 'nothing') throw new HttpRequestError(400, 'there is no metric nothing', 'look');
+          return { asked: params.get('name') };
+        },
+      },
       log: { warn: (_fields, message) => warnings.push(message) },
     });
   }
@@ -133,6 +141,21 @@ describe('HttpServer', () => {
     for (const host of [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`]) {
       expect((await get('/status.json', { host })).status).toBe(200);
     }
+  });
+
+  it('serves the metrics for Prometheus, and answers questions about them', async () => {
+    const scrape = await get('/metrics');
+    expect(scrape).toMatchObject({ status: 200, body: 'botctl_up 1\n' });
+    expect(scrape.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+    const answer = await get('/api/metrics?name=interactions_total&since=1h');
+    expect([answer.status, JSON.parse(answer.body)]).toEqual([200, { asked: 'interactions_total' }]);
+    const refused = await get('/api/metrics?name=nothing');
+    expect([refused.status, JSON.parse(refused.body)]).toEqual([
+      400,
+      { error: 'there is no metric nothing', hint: 'look' },
+    ]);
+    fails = true;
+    expect((await get('/metrics')).status).toBe(500);
   });
 
   it('answers 500 when the supervisor cannot tell, and goes on', async () => {
