@@ -20,6 +20,7 @@ import { SDK_BRIDGE, SDK_BRIDGE_VERSION, type SdkBridge, type StopHandler } from
 import { BotChannel } from './bot-channel';
 import { Channel } from './channel';
 import { ManagedClient, type Parked } from './client/managed-client';
+import { AgentMetrics } from './metrics/agent-metrics';
 import { watchModules, type DiscordJs, type RestModule } from './module-hook';
 import { boundOutput, rotateOutput } from './output';
 import { Permits } from './permits';
@@ -45,7 +46,8 @@ export class Agent {
   readonly #bot: BotChannel;
   readonly #permits: Permits;
   readonly #sampler: Sampler;
-  readonly #clients = new Map<object, ManagedClient>();
+  readonly #metrics = new AgentMetrics((text) => console.warn(`botctl: ${text}`));
+  readonly #clients = new Map<Client, ManagedClient>();
   readonly #reported = new Map<number, string>();
   readonly #notices = new Map<NoticeCode, string>();
   readonly #stopHandlers = new Set<StopHandler>();
@@ -72,6 +74,7 @@ export class Agent {
     this.#sampler = new Sampler(
       () => this.#reports(),
       () => this.#bridge?.dataSample?.() ?? null,
+      () => this.#metrics.read(this.#clients.keys()),
     );
   }
 
@@ -84,7 +87,10 @@ export class Agent {
     subscribe('undici:request:create', (message) => this.#guard(() => this.#onRequest(message)));
     this.#bot.install();
     this.#openBridge();
-    process.on('exit', (code) => this.#channel.send({ t: 'exiting', code }));
+    process.on('exit', (code) => {
+      this.#guard(() => this.#sample());
+      this.#channel.send({ t: 'exiting', code });
+    });
     setInterval(() => this.#guard(() => this.#reportSessions()), SESSIONS_INTERVAL_MS).unref();
     this.#schedule();
     this.#channel.start();
@@ -159,9 +165,11 @@ export class Agent {
         });
         this.#checkReady();
       },
+      onDispatch: (payload) => this.#guard(() => this.#metrics.dispatch(payload)),
       notice: (code, text) => this.#notice(code, text),
     });
     managed.install();
+    this.#metrics.watch(client);
     this.#clients.set(client, managed);
     this.#channel.send({ t: 'login', clients: this.#clients.size, discordJs: version });
   }
@@ -214,6 +222,7 @@ export class Agent {
     this.#graceTimer = null;
     for (const [code, text] of this.#notices) this.#channel.send({ t: 'notice', code, text });
     this.#permits.onAttached();
+    this.#metrics.resend();
   }
 
   #onDetached(): void {
@@ -258,6 +267,7 @@ export class Agent {
   async #answerPark(drainMs: number, snapshot: boolean): Promise<void> {
     const startedAt = Date.now();
     const parked = await this.#park(drainMs, snapshot);
+    this.#guard(() => this.#sample()); // the last one, as a rule
     this.#channel.send({ t: 'parked', ...parked, tookMs: Date.now() - startedAt });
   }
 
@@ -282,6 +292,8 @@ export class Agent {
       cluster: Object.freeze({ id: clusterId, shardIds: Object.freeze([...shardIds]), totalShards, release }),
       stopHandlers: this.#stopHandlers,
       dataSample: null,
+      healthSample: null,
+      metrics: this.#metrics.bot,
     };
     this.#bridge = bridge;
     Object.defineProperty(globalThis, SDK_BRIDGE, { value: bridge });
@@ -327,8 +339,10 @@ export class Agent {
   }
 
   #sample(): void {
-    if (this.#channel.attached) this.#channel.send({ t: 'sample', sample: this.#sampler.take() });
-    else boundOutput(this.boot.parkDir, UNREAD_OUTPUT_BYTES);
+    if (this.#channel.attached) {
+      const health = this.#bridge?.healthSample?.() ?? [];
+      this.#channel.send({ t: 'sample', sample: { ...this.#sampler.take(), ...(health.length > 0 && { health }) } });
+    } else boundOutput(this.boot.parkDir, UNREAD_OUTPUT_BYTES);
   }
 
   #reportSessions(): void {

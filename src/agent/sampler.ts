@@ -2,6 +2,7 @@ import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import type { DataSample } from '../ipc/data-sample';
 import type { Sample, ShardReport } from '../ipc/messages';
+import type { Readings } from '../ipc/readings';
 
 const NS_PER_MS = 1e6;
 const RESOLUTION_MS = 20;
@@ -11,10 +12,12 @@ export class Sampler {
   readonly #delay: IntervalHistogram;
   readonly #heapLimit = getHeapStatistics().heap_size_limit;
   #rejections = 0;
+  #seq = 0;
 
   constructor(
     private readonly reports: () => ShardReport[],
     private readonly data: () => DataSample | null,
+    private readonly readings: () => Readings,
   ) {
     this.#delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
     this.#delay.enable();
@@ -27,6 +30,7 @@ export class Sampler {
     const cpu = process.cpuUsage();
     const data = this.data();
     const sample: Sample = {
+      seq: ++this.#seq,
       at: Date.now(),
       uptimeMs: Math.round(process.uptime() * 1_000),
       rssBytes: memory.rss,
@@ -41,6 +45,7 @@ export class Sampler {
       unhandledRejections: this.#rejections,
       shards: this.reports(),
       ...(data !== null && { data }),
+      readings: this.readings(),
     };
     delay.reset();
     return sample;

@@ -41,7 +41,8 @@ export function buildProgram(context: CliContext): Program {
     async (...args: unknown[]): Promise<void> => {
       const command = args.at(-1) as Command;
       // An argument of the command, such as the shell of `completion`, joins its options.
-      const positional = command.processedArgs.length > 0 ? { argument: command.processedArgs[0] as unknown } : {};
+      const positional =
+        command.processedArgs[0] !== undefined ? { argument: command.processedArgs[0] as unknown } : {};
       exitCode = await (await load())({ ...command.optsWithGlobals(), ...positional }, context);
     };
 
@@ -80,6 +81,30 @@ export function buildProgram(context: CliContext): Program {
     .option('-w, --watch', 'Refresh until Ctrl-C.')
     .option('--shards', 'One line per shard.')
     .action(act(async () => (await import('./commands/status.js')).status));
+
+  define(program, 'health', 'Show what the health checks find. Exit code 0: healthy, 1: not, 3: not running.', [
+    'botctl health',
+    'botctl health --json | jq .checks',
+    'botctl health --live          # only: does the supervisor answer? For the HEALTHCHECK of a container',
+  ])
+    .option('--json', 'Print JSON.')
+    .option('--live', 'Only whether the supervisor lives; sick databases and shards do not count.')
+    .action(act(async () => (await import('./commands/health.js')).health));
+  define(program, 'metrics', 'Show what was measured in the last 24 hours: all metrics by name, or one as a curve.', [
+    'botctl metrics',
+    'botctl metrics interactions_total --since 6h',
+    'botctl metrics shard_ping_seconds --by shard --stat p95 --top 5',
+    'botctl metrics rest_requests_total --by status --where route="POST /channels/:id/messages"',
+  ])
+    .argument('[name]', 'Name of the metric; without it all are listed.')
+    .option('--since <duration>', 'How far back, such as 30m or 24h. Default: 1h.')
+    .option('--step <duration>', 'Time per point, such as 5m.')
+    .option('--by <labels>', 'One line for each value of these labels (with commas); else all are one line.')
+    .option('--where <label=value>', 'Only series with this label; may be repeated.', condition, [])
+    .option('--stat <statistic>', 'rate, increase, mean, min, max, count, p50, p90, p95 or p99.')
+    .option('--top <count>', 'Only so many lines, the greatest first.', number(1, 100_000))
+    .option('--json', 'Print JSON.')
+    .action(act(async () => (await import('./commands/metrics.js')).metrics));
 
   define(program, 'logs', 'Show the logs of the supervisor and of the bot.', [
     'botctl logs -n 50',
@@ -186,6 +211,12 @@ function defineDb(define: Define, act: Act, program: Command): void {
 
 function collect(text: string, list: number[]): number[] {
   return [...list, number(0, 100_000)(text)];
+}
+
+function condition(text: string, list: string[]): string[] {
+  if (!/^[a-zA-Z_]\w*=/.test(text))
+    throw new InvalidArgumentError('Expected a label and its value, such as cluster=3.');
+  return [...list, text];
 }
 
 function defineSandbox(define: Define, act: Act, program: Command): void {

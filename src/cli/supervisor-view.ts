@@ -77,6 +77,7 @@ function empty(stateDir: string, record: SupervisorRecord | null, name: string):
     postgres: { ...off, shards: 0 },
     redis: off,
     data: null,
+    health: null,
     verdict: 'down',
     problems: [],
   };

@@ -18,6 +18,8 @@ export function reference(): string {
     const nested: [z.ZodType, string][] = [];
     for (const [key, child] of Object.entries(shapeOf(type) ?? {})) {
       const name = path === '' ? key : `${path}.${key}`;
+      const items = itemsOf(child);
+      if (items !== null) nested.push([items, `${name}[]`]);
       if (shapeOf(child) !== null) nested.push([child, name]);
       else rows.push(`| \`${name}\` | ${kind(child)} | ${fallback(child)} | ${escape(child.description ?? '')} |`);
     }
@@ -44,7 +46,14 @@ export function reference(): string {
   ].join('\n');
 }
 
+/** The mappings of which a list consists, else null. */
+function itemsOf(type: z.ZodType): z.ZodType | null {
+  const { def } = unwrap(type) as unknown as { def: { type: string; element?: z.ZodType } };
+  return def.element !== undefined && shapeOf(def.element) !== null ? def.element : null;
+}
+
 function kind(type: z.ZodType): string {
+  if (itemsOf(type) !== null) return 'list of mappings';
   const described = z.toJSONSchema(unwrap(type), { io: 'input', unrepresentable: 'any' }) as Described;
   return escape(describe(described));
 }

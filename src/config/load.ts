@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { AliasError, parseDocument, type ConfigDocument, type Path } from './document';
 import { detectEntry, entryProblem } from './entry';
 import { findConfig, type FoundConfig } from './find';
+import { healthProblems } from './health-rules';
 import { interpolate, InterpolationError, type Interpolated } from './interpolate';
 import { kindOf, nearestKey, schemaAt, shapeOf } from './nearest';
 import { ConfigError, type Problem } from './problem';
@@ -32,7 +33,13 @@ export interface LoadedConfig {
 const SANDBOX_TOKEN = 'sandbox-token';
 const TOKEN_PATH: Path = ['bot', 'token'];
 /** Their values are never shown, wherever they come from. */
-const SECRET_PATHS = [/^bot\.token$/, /^bot\.env\./, /^postgres\.shards/, /^redis\.(url|password|sentinel\.password)$/];
+const SECRET_PATHS = [
+  /^bot\.token$/,
+  /^bot\.env\./,
+  /^postgres\.shards/,
+  /^redis\.(url|password|sentinel\.password)$/,
+  /^health\.checks\.\d+\.(http|command)/,
+];
 const MAX_SHOWN = 60;
 
 /**
@@ -140,6 +147,7 @@ class Loading {
       stateDir: resolve(dir, stateDir),
     };
     this.#checkOrder(config);
+    for (const { path, message, hint } of healthProblems(config.health)) this.#add(path, message, hint);
     this.#checkEnvironment(config.bot.env);
     if (isFile(config.stateDir)) this.#add(['stateDir'], 'is a file, not a folder', 'Name a folder of this user');
     return config;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { health } from './health-schema';
 import { duration, flag, fraction, integer, oneOf, size, text, url } from './values';
 
 /** Discord's own REST base URL. */
@@ -322,6 +323,21 @@ const cache = z
   .prefault({})
   .describe('The cache of the SDK.');
 
+const metrics = z
+  .strictObject(
+    {
+      interval: duration('100ms', '15s')
+        .prefault('5s')
+        .describe('How often each cluster reports. What it counted since is lost when it is killed.'),
+      memory: size('16MB', '4GB')
+        .prefault('200MB')
+        .describe('Memory for the last 24 hours. When it does not suffice, the oldest hours go first.'),
+    },
+    { error: 'expected a mapping' },
+  )
+  .prefault({})
+  .describe('What is measured, for `botctl metrics` and Prometheus (`/metrics` of the status page).');
+
 const http = z
   .strictObject(
     {
@@ -381,6 +397,8 @@ export const schema = z.strictObject(
     redis,
     cache,
     http,
+    health,
+    metrics,
     sandbox,
     stateDir: text('the path of a folder')
       .prefault('.botctl')

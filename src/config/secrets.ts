@@ -7,7 +7,11 @@ const HIDDEN = '[hidden]';
 
 /** Every value of the config that must not be printed, by value. */
 export function secretsOf(config: Config, fromFiles: readonly string[]): string[] {
-  const urls = [...(config.postgres.shards ?? []), ...(config.redis.url === undefined ? [] : [config.redis.url])];
+  const urls = [
+    ...(config.postgres.shards ?? []),
+    ...(config.redis.url === undefined ? [] : [config.redis.url]),
+    ...config.health.checks.flatMap(({ http }) => http ?? []),
+  ];
   const env = Object.entries(config.bot.env).filter(([name]) => SECRET_NAME.test(name));
   const redis = [config.redis.password, config.redis.sentinel?.password].filter((secret) => secret !== undefined);
   const all = [
@@ -49,7 +53,20 @@ export function redactConfig(config: Config, secrets: readonly string[] = []): C
       ...(config.postgres.shards !== undefined && { shards: config.postgres.shards.map(hidePassword) }),
     },
     redis: redactRedis(config.redis),
+    health: {
+      ...config.health,
+      checks: config.health.checks.map(({ http, command, ...check }) => ({
+        ...check,
+        ...(http !== undefined && { http: hidePassword(http) }),
+        ...(command !== undefined && { command: redactCommand(command, secrets) }),
+      })),
+    },
   };
+}
+
+function redactCommand(command: string | string[], secrets: readonly string[]): string | string[] {
+  const hide = (text: string): string => secrets.reduce((shown, secret) => shown.replaceAll(secret, HIDDEN), text);
+  return typeof command === 'string' ? hide(command) : command.map(hide);
 }
 
 function redactRedis({ url, password, sentinel, ...redis }: Config['redis']): Config['redis'] {

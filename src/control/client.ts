@@ -3,6 +3,8 @@ import {
   ControlError,
   type ApiError,
   type DbOverview,
+  type MetricList,
+  type MetricRange,
   type MoveRequest,
   type Progress,
   type RebalanceRequest,
@@ -61,6 +63,24 @@ export class ControlClient {
     const { response, text } = await this.#call('GET', '/v1/db', undefined, timeoutMs);
     if (response.statusCode !== 200) throw refusal(response, text);
     return parseJson(text) as DbOverview;
+  }
+
+  async listMetrics({ timeoutMs = 10_000 }: { timeoutMs?: number } = {}): Promise<MetricList> {
+    return (await this.#get('/v1/metrics', timeoutMs)) as MetricList;
+  }
+
+  /** See ControlHandlers.metrics for the parameters. */
+  async metricRange(
+    params: URLSearchParams,
+    { timeoutMs = 10_000 }: { timeoutMs?: number } = {},
+  ): Promise<MetricRange> {
+    return (await this.#get(`/v1/metrics?${params.toString()}`, timeoutMs)) as MetricRange;
+  }
+
+  async #get(path: string, timeoutMs: number): Promise<unknown> {
+    const { response, text } = await this.#call('GET', path, undefined, timeoutMs);
+    if (response.statusCode !== 200) throw refusal(response, text);
+    return parseJson(text);
   }
 
   async moveGuild(request: MoveRequest, onProgress: (line: Progress) => void): Promise<Progress> {

@@ -167,6 +167,34 @@ export interface DataStatus {
   deferred: DeferredStatus | null;
 }
 
+/** unknown: not enough has been seen yet to tell. */
+export type HealthState = 'unknown' | 'healthy' | 'unhealthy';
+
+/** One health check over all its scopes (shards, clusters, …). Times are ms since the epoch. */
+export interface HealthCheckStatus {
+  name: string;
+  /** The worst of its scopes. */
+  state: HealthState;
+  since: number;
+  scopes: number;
+  /** Scopes whose last look failed without making them unhealthy yet. */
+  failing: number;
+  unhealthy: number;
+  /** Of the scope that is worst off. */
+  message: string;
+  /** What is unhealthy; the first few when it is much. */
+  named: { scope: string; since: number; message: string }[];
+}
+
+export interface HealthStatus {
+  state: HealthState;
+  /** Begin of the last round; null: there was none yet. */
+  roundAt: number | null;
+  intervalMs: number;
+  /** Worst first. */
+  checks: HealthCheckStatus[];
+}
+
 export interface Status {
   apiVersion: number;
   bot: { name: string; entry: string | null; totalShards: number | null };
@@ -190,7 +218,9 @@ export interface Status {
   redis: ServerStatus;
   /** null: there are no database shards. */
   data: DataStatus | null;
-  /** well: all shards ready; degraded: something is not; down: no supervisor. Decides the exit code 0, 1, 3. */
+  /** null: nothing is looked at, because the bot is not up yet or no longer. */
+  health: HealthStatus | null;
+  /** well: all shards ready, nothing unhealthy; degraded: something is not so; down: no supervisor. Decides the exit code 0, 1, 3. */
   verdict: 'well' | 'degraded' | 'down';
   /** What is wrong, most important first; one sentence each. Empty when well. */
   problems: string[];
@@ -237,6 +267,51 @@ export interface DbOverview {
   migrations: { name: string; shards: { shard: number; appliedAt: string | null; changed: boolean }[] }[];
 }
 
+/** Base units: seconds, bytes. A ratio is a share of 1, a flag 0 or 1. */
+export type MetricUnit = 'seconds' | 'bytes' | 'count' | 'ratio' | 'flag';
+
+export interface MetricSummary {
+  name: string;
+  kind: 'counter' | 'gauge' | 'histogram';
+  unit: MetricUnit;
+  help: string;
+  labels: readonly string[];
+  series: number;
+  /** Statistics that it has; the first is taken when none is asked for. */
+  stats: readonly string[];
+}
+
+export interface MetricList {
+  retentionSeconds: number;
+  metrics: readonly MetricSummary[];
+}
+
+/** Times in ms since the epoch. */
+export interface MetricRange {
+  name: string;
+  kind: MetricSummary['kind'];
+  unit: MetricUnit;
+  help: string;
+  stat: string;
+  from: number;
+  to: number;
+  stepMs: number;
+  /** How many series there are, also when `top` leaves some out. */
+  total: number;
+  series: readonly {
+    labels: Readonly<Record<string, string>>;
+    /** Over the whole time; null: nothing was measured. */
+    value: number | null;
+    /** One per step, the first begins at `from`. */
+    points: readonly (number | null)[];
+  }[];
+}
+
+export interface MetricLatest {
+  name: string;
+  latest: readonly { labels: Readonly<Record<string, string>>; value: number }[];
+}
+
 export interface ApiError {
   error: string;
   hint?: string;
@@ -250,6 +325,11 @@ export interface ControlHandlers {
   stop(onProgress: (line: Progress) => void): Promise<void>;
   /** POST /v1/restart */
   restart(request: RestartRequest, onProgress: (line: Progress) => void): Promise<void>;
+  /**
+   * GET /v1/metrics: without a `name` the list, with one its values. `since` (1h) or `from`, `to`; `step` (5m, all); `by`
+   * (labels with commas; empty: all in one); `label.NAME=VALUE`; `stat`; `top`; `latest`.
+   */
+  metrics(params: URLSearchParams): MetricList | MetricRange | MetricLatest;
   /** GET /v1/db */
   dbOverview(): Promise<DbOverview>;
   /** POST /v1/db/move */

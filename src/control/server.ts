@@ -103,8 +103,12 @@ export class ControlServer {
 
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { handlers } = this.#options;
-    const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
+    const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
     switch (path) {
+      case '/v1/metrics':
+        allow(request, response, 'GET');
+        sendJson(response, 200, handlers.metrics(new URLSearchParams(query)));
+        return;
       case '/v1/status':
         allow(request, response, 'GET');
         sendJson(response, 200, handlers.status());

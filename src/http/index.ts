@@ -1,1 +1,1 @@
-export { HttpListenError, HttpServer, type HttpServerOptions } from './server';
+export { HttpListenError, HttpRequestError, HttpServer, type HttpMetrics, type HttpServerOptions } from './server';

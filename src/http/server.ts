@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { isIP, type AddressInfo } from 'node:net';
 import type { Status } from '../control/contract';
+import type { HealthView } from '../health';
+import { livenessAnswer, readinessAnswer } from './health-answers';
 import { pagePolicy, statusPage } from './page';
 
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -17,8 +19,19 @@ export interface HttpServerOptions {
   /** 0: any free port. */
   port: number;
   status: () => Status;
-  ready: () => boolean;
+  /** null: nothing is looked at. */
+  health: () => HealthView | null;
+  metrics: HttpMetrics;
   log: HttpServerLog;
+}
+
+/** What is told of the metrics. */
+export interface HttpMetrics {
+  /** For Prometheus. */
+  text: () => Promise<string>;
+  contentType: string;
+  /** The answer to the query part of a URL. @throws HttpRequestError */
+  answer: (params: URLSearchParams) => object;
 }
 
 /** The page cannot be served; the message names the key to change. */
@@ -34,7 +47,19 @@ export class HttpListenError extends Error {
   }
 }
 
-/** Status page and health answers over HTTP. Read-only: nothing here changes anything. */
+/** A request that cannot be answered as it is; told to whoever sent it. */
+export class HttpRequestError extends Error {
+  override readonly name = 'HttpRequestError';
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly hint?: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Status page, metrics and health answers over HTTP. Read-only: nothing here changes anything. */
 export class HttpServer {
   readonly #options: HttpServerOptions;
   readonly #server: Server;
@@ -102,17 +127,27 @@ export class HttpServer {
       sendText(response, 405, 'only GET and HEAD\n');
       return;
     }
-    switch ((request.url ?? '/').split('?', 1)[0]) {
+    const [path, query = ''] = (request.url ?? '/').split('?', 2);
+    const verbose = new URLSearchParams(query).has('verbose');
+    switch (path) {
       case '/':
         return this.#page(response);
       case '/status.json':
         return sendJson(response, 200, this.#options.status());
+      case '/metrics':
+        return void this.#scrape(response);
+      case '/api/metrics':
+        return this.#query(response, query);
       case '/healthz':
-        return sendText(response, 200, 'ok\n');
+        return sendJson(response, 200, livenessAnswer(this.#options.status(), verbose ? this.#options.health() : null));
       case '/readyz':
-        return this.#readiness(response);
+        return this.#readiness(response, verbose);
       default:
-        return sendText(response, 404, 'not found: there are /, /status.json, /healthz and /readyz\n');
+        return sendText(
+          response,
+          404,
+          'not found: there are /, /status.json, /metrics, /api/metrics, /healthz and /readyz\n',
+        );
     }
   }
 
@@ -122,10 +157,29 @@ export class HttpServer {
     send(response, 200, 'text/html; charset=utf-8', statusPage(nonce));
   }
 
-  #readiness(response: ServerResponse): void {
-    if (this.#options.ready()) return sendJson(response, 200, { ready: true, reasons: [] });
-    const { problems, verdict } = this.#options.status();
-    sendJson(response, 503, { ready: false, verdict, reasons: problems });
+  #readiness(response: ServerResponse, verbose: boolean): void {
+    const answer = readinessAnswer(this.#options.status(), verbose ? this.#options.health() : null);
+    sendJson(response, answer.ready ? 200 : 503, answer);
+  }
+
+  async #scrape(response: ServerResponse): Promise<void> {
+    const { metrics, log } = this.#options;
+    try {
+      const text = await metrics.text();
+      if (!response.destroyed) send(response, 200, metrics.contentType, text);
+    } catch (err) {
+      log.warn({ err }, '/metrics failed');
+      if (!response.headersSent) sendText(response, 500, 'the supervisor failed to answer; see botctl logs\n');
+    }
+  }
+
+  #query(response: ServerResponse, query: string): void {
+    try {
+      sendJson(response, 200, this.#options.metrics.answer(new URLSearchParams(query)));
+    } catch (error) {
+      if (!(error instanceof HttpRequestError)) throw error;
+      sendJson(response, error.status, { error: error.message, ...(error.hint !== undefined && { hint: error.hint }) });
+    }
   }
 }
 

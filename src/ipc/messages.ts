@@ -7,6 +7,8 @@
  */
 
 import type { DataSample } from './data-sample';
+import type { BotCheckSample } from './health-sample';
+import type { Readings } from './readings';
 
 /** Raised whenever a frame changes its meaning. Supervisor and agent of different versions do not adopt each other. */
 export const PROTOCOL_VERSION = 1;
@@ -53,8 +55,10 @@ export interface ShardReport {
   lastCloseCode: number | null;
 }
 
-/** Sent every `sampleIntervalMs`. Counters since the agent's start. */
+/** Sent every `sampleIntervalMs`, and as the last thing of a process that ends in order. Counters since its start. */
 export interface Sample {
+  /** Grows with each sample of the process. */
+  seq?: number;
   at: number;
   uptimeMs: number;
   rssBytes: number;
@@ -70,6 +74,9 @@ export interface Sample {
   shards: ShardReport[];
   /** Absent while the bot uses neither database nor cache of the SDK. */
   data?: DataSample;
+  /** Absent while the bot has no checks of its own. */
+  health?: BotCheckSample[];
+  readings?: Readings;
 }
 
 /** Why a cluster runs with less than the full agent; shown in `status`. */

@@ -1,4 +1,5 @@
 import type { DataSample } from './data-sample';
+import type { BotCheckSample } from './health-sample';
 
 /**
  * What the agent gives to the SDK in the same process. The bot's copy of botctl and the supervisor's are different
@@ -18,10 +19,27 @@ export interface ClusterInfo {
 
 export type StopHandler = () => unknown;
 
+/** One value that the bot records. */
+export interface BotMetric {
+  kind: 'counter' | 'gauge' | 'distribution';
+  name: string;
+  value: number;
+  tags?: Record<string, unknown> | undefined;
+}
+
+export interface MetricSink {
+  /** Never throws. */
+  record(metric: BotMetric): void;
+}
+
 export interface SdkBridge {
   version: number;
   cluster: ClusterInfo;
   stopHandlers: Set<StopHandler>;
   /** Set by the SDK once the bot uses its databases. */
   dataSample: (() => DataSample | null) | null;
+  /** Set by the SDK once the bot has checks of its own. */
+  healthSample?: (() => BotCheckSample[]) | null;
+  /** Absent in agents that do not know it yet. */
+  metrics?: MetricSink;
 }

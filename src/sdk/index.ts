@@ -15,17 +15,20 @@ import type {
 } from '../data/router/database';
 import { dataOwner } from '../data/settings';
 import { SDK_BRIDGE, SDK_BRIDGE_VERSION, type ClusterInfo, type SdkBridge, type StopHandler } from '../ipc/sdk-bridge';
+import { BotChecks, type BotHealthCheck, type HealthCheckOptions } from './bot-checks';
 import type { DataRuntime } from './data';
 import { hasLeftWrites } from './left-writes';
 
 export { DataError, type DataErrorCode } from '../data/data-error';
 export type {
+  BotHealthCheck,
   ClusterInfo,
   DeferOutcome,
   EveryShardOptions,
   GetOptions,
   GuildConnection,
   GuildId,
+  HealthCheckOptions,
   Level3,
   Region,
   RegionOptions,
@@ -118,6 +121,24 @@ export const cache = {
   /** A durable level for `store`: a table on every database shard. */
   table<T>(options: PostgresLevelOptions): Level3<T> {
     return data().table(options);
+  },
+};
+
+const botChecks = new BotChecks();
+
+/** What only the bot knows of its own health. */
+export const health = {
+  /**
+   * Runs `check` now and again in this process. Unwell is what answers false or `{ ok: false, message }`, throws, or does not
+   * settle in time; nothing of it reaches the bot. Shown by `botctl health` as `bot:NAME`, for each cluster by itself.
+   * Without botctl it never runs. Errors: RangeError (name taken, more than 20), TypeError.
+   * @returns a function that takes the check back
+   */
+  register(name: string, check: BotHealthCheck, options?: HealthCheckOptions): () => void {
+    const found = bridge();
+    if (found === null) return () => undefined;
+    found.healthSample ??= () => botChecks.sample();
+    return botChecks.register(name, check, options);
   },
 };
 

@@ -550,7 +550,8 @@ export class Cluster implements BroadcastMember {
     }
     this.#sample = sample;
     for (const report of sample.shards) this.#updateShard(run, report);
-    this.#emit({ type: 'cluster.sample', cluster: this.id, sample });
+    const { id: incarnation, adopted } = run;
+    this.#emit({ type: 'cluster.sample', cluster: this.id, incarnation, adopted, sample });
   }
 
   /** A start that makes no progress is ended. Time spent waiting for our own permits does not count. */

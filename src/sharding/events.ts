@@ -15,7 +15,7 @@ export type MasterEvent =
   | { type: 'cluster.parked'; cluster: number; sessions: number; snapshot: boolean; tookMs: number }
   | { type: 'cluster.output'; cluster: number; line: OutputLine }
   | { type: 'cluster.output-skipped'; cluster: number; bytes: number }
-  | { type: 'cluster.sample'; cluster: number; sample: Sample }
+  | { type: 'cluster.sample'; cluster: number; incarnation: string; adopted: boolean; sample: Sample }
   | { type: 'shard.phase'; cluster: number; shard: number; phase: ShardPhase; closeCode?: number; replayed?: number }
   | { type: 'gateway.gate'; view: ConnectGateView }
   | { type: 'identify.blocked'; reason: string }

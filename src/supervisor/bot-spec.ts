@@ -63,7 +63,7 @@ export function botSpec(options: BotSpecOptions): BotSpec {
 }
 
 /** The supervisor's environment without anything that holds a secret: it can be read in /proc. */
-function visibleEnv(env: NodeJS.ProcessEnv, secrets: readonly string[]): NodeJS.ProcessEnv {
+export function visibleEnv(env: NodeJS.ProcessEnv, secrets: readonly string[]): NodeJS.ProcessEnv {
   const visible = Object.entries(env).filter(([name, value]) => {
     if (PRIVATE_VARIABLES.includes(name) || value === undefined) return false;
     return !secrets.some((secret) => value === secret || (secret.length >= MIN_CONTAINED && value.includes(secret)));

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { scopeName, type HealthEvent } from '../health';
 import type { MasterEvent } from '../sharding/events';
 
 /** Levels of pino by the numbers that bots' JSON lines carry. */
@@ -17,8 +18,8 @@ const OWN_FIELDS = ['level', 'time', 'timestamp', 'msg', 'message', 'pid', 'host
 /** Close code with which the agent, or @discordjs/ws, closes a connection in order to resume it. */
 const CLOSED_BY_US = 4_200;
 
-/** Writes the master's events as log lines. */
-export function logEvent(logger: Logger, event: MasterEvent): void {
+/** Writes events as log lines. */
+export function logEvent(logger: Logger, event: MasterEvent | HealthEvent): void {
   switch (event.type) {
     case 'cluster.spawned':
       logger.info(about(event), `cluster ${event.cluster} started${event.resumes ? ', resumes its sessions' : ''}`);
@@ -77,6 +78,9 @@ export function logEvent(logger: Logger, event: MasterEvent): void {
     case 'identify.blocked':
       logger.warn(`identify: ${event.reason}`);
       break;
+    case 'health.changed':
+      logHealth(logger, event);
+      break;
     case 'agent.refused':
       logger.warn({ pid: event.pid }, `a process was refused at the agents' socket: ${event.reason}`);
       break;
@@ -87,6 +91,19 @@ export function logEvent(logger: Logger, event: MasterEvent): void {
 function about(event: MasterEvent): object {
   const { type, ...fields } = event;
   return { event: type, ...fields, message: undefined };
+}
+
+/** One line, however many shards it concerns. */
+function logHealth(logger: Logger, { type, check, to, results }: HealthEvent): void {
+  const scopes = results.map(({ scope }) => scopeName(scope));
+  const [first] = results;
+  const where =
+    first === undefined || first.scope.kind === 'bot'
+      ? ''
+      : ` (${scopes.slice(0, 5).join(', ')}${scopes.length > 5 ? ` and ${scopes.length - 5} more` : ''})`;
+  const fields = { event: type, check, to, scopes: scopes.slice(0, 100), failures: first?.failures };
+  const text = `health: ${check} is ${to}${where}: ${first?.message ?? ''}`;
+  logger[to === 'unhealthy' ? 'warn' : to === 'healthy' ? 'info' : 'debug'](fields, text);
 }
 
 function logPhase(logger: Logger, event: Extract<MasterEvent, { type: 'shard.phase' }>): void {

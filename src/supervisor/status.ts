@@ -1,7 +1,10 @@
 import { CONTROL_API_VERSION, type ClusterStatus, type ShardStatus, type Status } from '../control/contract';
+import type { HealthScope, HealthView } from '../health';
 import type { DataSample } from '../ipc/data-sample';
 import type { MasterView } from '../sharding/master';
 import { buildDataStatus, type DataView } from './data-status';
+import { buildHealthStatus, healthProblems } from './health-status';
+
 import type { SupervisorRecord } from './supervisor-lock';
 import type { TierStatus } from './tiers';
 
@@ -17,6 +20,8 @@ export interface StatusInput {
   data: DataView | null;
   /** What the supervisor itself does with them. */
   ownData: DataSample | null;
+  /** null while nothing is looked at. */
+  health: HealthView | null;
   /** null while the master does not exist yet. */
   master: MasterView | null;
   /** What the supervisor is busy with before the master exists, or why it cannot go on. */
@@ -52,6 +57,7 @@ export function buildStatus(input: StatusInput): Status {
     postgres: tiers.postgres,
     redis: tiers.redis,
     data: input.data === null ? null : buildDataStatus(input.data, samplesOf(input)),
+    health: input.health === null ? null : buildHealthStatus(input.health),
     verdict: well ? 'well' : 'degraded',
     problems,
   };
@@ -124,7 +130,36 @@ function findProblems(input: StatusInput, clusters: ClusterStatus[], shards: Sha
     const { problem } = input.data;
     if (problem !== null) problems.push(`The database shards are not ready: ${problem}.`);
   }
+  problems.push(...healthProblems(input.health, saidAlready(input, clusters, waiting)));
   return problems;
+}
+
+/** What the problems name already, so that a check which sees the same does not say it again. */
+function saidAlready(
+  { master, tiers }: StatusInput,
+  clusters: ClusterStatus[],
+  waiting: ShardStatus[],
+): (check: string, scope: HealthScope) => boolean {
+  const shards = new Set(waiting.map(({ id }) => id));
+  const down = new Set(clusters.filter((cluster) => clusterProblem(cluster) !== null).map(({ id }) => id));
+  for (const { id, shards: own } of clusters) if (down.has(id)) for (const shard of own) shards.add(shard);
+  return (check, scope) => {
+    switch (scope.kind) {
+      case 'shard':
+        return shards.has(scope.id);
+      case 'cluster':
+        return down.has(scope.id);
+      case 'database-shard':
+        return tiers.postgres.state === 'down';
+      case 'redis':
+        return tiers.redis.state === 'down';
+      case 'bot':
+        if (check === 'discord') return master !== null && (master.fatal !== null || master.gate.gate !== 'passing');
+        return check === 'identify-budget' && master !== null && master.identify.blocked !== null;
+      case 'host':
+        return false;
+    }
+  };
 }
 
 function clusterProblem({ id, state, message, lastExit }: ClusterStatus): string | null {

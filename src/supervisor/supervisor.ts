@@ -6,8 +6,10 @@ import type { Config } from '../config';
 import { ControlError, type Progress, type RestartRequest, type Status } from '../control/contract';
 import { ControlServer } from '../control/server';
 import { controlSocketPath, ensurePrivateDir, socketDir } from '../control/socket-path';
+import type { HealthChecker } from '../health';
 import { HttpServer } from '../http';
 import type { GatewayBot } from '../ipc/messages';
+import { Metrics } from '../metrics';
 import { systemClock } from '../sharding/clock';
 import type { Cluster } from '../sharding/cluster';
 import { fetchGatewayBot } from '../sharding/gateway-info';
@@ -23,6 +25,9 @@ import { DataHousekeeping } from './data-housekeeping';
 import { dataSettings } from './data-settings';
 import { DataTier } from './data-tier';
 import { logEvent } from './event-log';
+import { createHealthChecker } from './health';
+import { controlMetrics, httpMetrics } from './metrics-answers';
+import { MetricsFeed } from './metrics-feed';
 import { SandboxProcess } from './sandbox-process';
 import { SdNotify } from './sd-notify';
 import { prepareStateDir } from './state-dir';
@@ -46,8 +51,6 @@ export interface SupervisorOptions {
   logger: Logger;
 }
 
-/** Samples of the agents, ms. */
-const SAMPLE_INTERVAL_MS = 5_000;
 /** Told to systemd and to the log, ms. */
 const STATUS_INTERVAL_MS = 10_000;
 /** A cluster that an operator restarts has this long to get ready before the command gives up waiting, ms. */
@@ -58,6 +61,8 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #abort = new AbortController();
   readonly #notify: SdNotify;
+  readonly #metrics: Metrics;
+  readonly #feed: MetricsFeed;
   #lock: SupervisorLock | null = null;
   #control: ControlServer | null = null;
   #http: HttpServer | null = null;
@@ -66,6 +71,7 @@ export class Supervisor {
   #data: DataTier | null = null;
   #housekeeping: DataHousekeeping | null = null;
   #master: Master | null = null;
+  #health: HealthChecker | null = null;
   #statusTimer: NodeJS.Timeout | null = null;
   #message: string | null = null;
   #stop: Promise<void> | null = null;
@@ -78,6 +84,13 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#notify = new SdNotify(options.env, (message) => options.logger.warn(message));
+    const { config, version, logger } = options;
+    this.#metrics = new Metrics({ version, maxBytes: config.metrics.memory, now: Date.now });
+    this.#feed = new MetricsFeed(
+      this.#metrics,
+      () => ({ master: this.#master?.view() ?? null, tiers: this.#tiers?.status ?? null }),
+      (err) => logger.error({ err }, 'the metrics could not be collected'),
+    );
   }
 
   /**
@@ -118,6 +131,7 @@ export class Supervisor {
       tiers: this.#tiers?.status ?? NO_TIERS,
       data: this.#data?.view() ?? null,
       ownData: this.#housekeeping?.sample() ?? null,
+      health: this.#health?.view() ?? null,
       master: this.#master?.view() ?? null,
       message: this.#message,
       now,
@@ -147,6 +161,7 @@ export class Supervisor {
         status: () => this.status(),
         stop: (onProgress) => this.stop(onProgress),
         restart: (request, onProgress) => this.#restart(request, onProgress),
+        metrics: (params) => controlMetrics(this.#metrics, params),
         dbOverview: () => commands.dbOverview(),
         moveGuild: (request, onProgress) => commands.moveGuild(request, onProgress),
         abortMove: (request, onProgress) => commands.abortMove(request, onProgress),
@@ -157,6 +172,7 @@ export class Supervisor {
     });
     await control.listen();
     this.#control = control;
+    this.#feed.start();
     if (config.http.enabled) await this.#startHttp(lock);
 
     this.#message = 'Starting the databases and asking Discord for the gateway.';
@@ -186,6 +202,7 @@ export class Supervisor {
     signal.throwIfAborted();
     this.#message = null;
     await this.#startMaster({ gateway, asOf, api, ...addresses });
+    this.#startHealth(api, addresses);
     lock.update({ state: 'running' });
     this.#notify.ready();
     this.#statusTimer = setInterval(() => this.#tellStatus(), STATUS_INTERVAL_MS).unref();
@@ -207,7 +224,8 @@ export class Supervisor {
       host: config.http.host,
       port: config.http.port,
       status: () => this.status(),
-      ready: () => this.status().verdict === 'well',
+      health: () => this.#health?.view() ?? null,
+      metrics: httpMetrics(this.#metrics),
       log: logger,
     });
     const url = await http.listen();
@@ -300,7 +318,7 @@ export class Supervisor {
         spawnTimeoutMs: sharding.spawnTimeout,
         hangTimeoutMs: sharding.hangTimeout,
         stopTimeoutMs: sharding.stopTimeout,
-        sampleIntervalMs: SAMPLE_INTERVAL_MS,
+        sampleIntervalMs: config.metrics.interval,
         graceMs: sharding.graceTime,
         restart: {
           backoffMinMs: sharding.restart.backoffMin,
@@ -322,7 +340,10 @@ export class Supervisor {
       refreshGateway: () =>
         this.#fetchGateway(found.api, AbortSignal.any([this.#abort.signal, AbortSignal.timeout(30_000)])),
       clock: systemClock,
-      emit: (event) => logEvent(logger, event),
+      emit: (event) => {
+        logEvent(logger, event);
+        this.#feed.onEvent(event);
+      },
     });
     this.#master = master;
     if (this.#options.retryFatal) master.clearFatal();
@@ -341,6 +362,21 @@ export class Supervisor {
       logger: this.#options.logger,
     });
     this.#housekeeping.start();
+  }
+
+  #startHealth(discordApi: string, { databaseUrls, redisUrl }: TierAddresses): void {
+    const { config, env, secrets, logger } = this.#options;
+    this.#health = createHealthChecker({
+      config,
+      live: () => this.#master?.view() ?? null,
+      discordApi,
+      databaseUrls,
+      redis: redisSource(config.redis, redisUrl),
+      env,
+      secrets,
+      logger,
+    });
+    this.#health.start();
   }
 
   /** What the SDK in each cluster is told. @throws PoolBudgetError */
@@ -425,11 +461,14 @@ export class Supervisor {
     this.#notify.stopping();
     this.#abort.abort();
     if (this.#statusTimer !== null) clearInterval(this.#statusTimer);
+    this.#health?.stop();
+    this.#health = null;
     await this.#stopClusters(config.sharding.stopTimeout);
     await this.#settle('sandbox', this.#sandbox?.stop());
     await this.#settle('housekeeping', this.#housekeeping?.stop());
     await this.#settle('database shards', this.#data?.stop());
     await this.#settle('databases', this.#tiers?.stop());
+    this.#feed.stop();
     this.#tell({ done: true, ok: true, text: 'stopped' });
     await this.#settle('status page', this.#http?.close());
     await this.#settle('control socket', this.#control?.close());

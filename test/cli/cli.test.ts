@@ -176,6 +176,7 @@ describe('the command line', () => {
             onProgress({ done: true, ok: true, text: 'stopped' });
             return Promise.resolve();
           },
+          metrics: () => ({ retentionSeconds: 86_400, metrics: [] }),
           dbOverview: () => Promise.resolve({ moves: [], migrations: [] }),
           moveGuild: () => Promise.resolve(),
           abortMove: () => Promise.resolve(),

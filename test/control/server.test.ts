@@ -32,6 +32,7 @@ async function serve(handlers: Partial<ControlHandlers> = {}, options: object = 
       status: () => aStatus(),
       stop: () => Promise.resolve(),
       restart: () => Promise.resolve(),
+      metrics: () => ({ retentionSeconds: 86_400, metrics: [] }),
       dbOverview: () => Promise.resolve({ moves: [], migrations: [] }),
       moveGuild: () => Promise.resolve(),
       abortMove: () => Promise.resolve(),

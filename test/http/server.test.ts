@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { request } from 'node:http';
 import { connect } from 'node:net';
-import { HttpListenError, HttpServer } from '../../src/http';
+import type { HealthView } from '../../src/health';
+import { HttpListenError, HttpRequestError, HttpServer } from '../../src/http';
 import { aStatus } from '../control/status.fixture';
 
 interface Answer {
@@ -15,11 +16,13 @@ describe('HttpServer', () => {
   let url: string;
   let warnings: string[];
   let ready: boolean;
+  let view: HealthView | null;
   let fails: boolean;
 
   beforeEach(async () => {
     warnings = [];
     ready = true;
+    view = null;
     fails = false;
     server = make(0);
     url = await server.listen();
@@ -34,7 +37,15 @@ describe('HttpServer', () => {
         if (fails) throw new Error('broken inside');
         return aStatus(2, 2, ready ? {} : { verdict: 'degraded', problems: ['Cluster 1 is starting.'] });
       },
-      ready: () => ready,
+      health: () => view,
+      metrics: {
+        contentType: 'text/plain; version=0.0.4; charset=utf-8',
+        text: () => (fails ? Promise.reject(new Error('broken inside')) : Promise.resolve('botctl_up 1\n')),
+        answer: (params) => {
+          if (params.get('name') === 'nothing') throw new HttpRequestError(400, 'there is no metric nothing', 'look');
+          return { asked: params.get('name') };
+        },
+      },
       log: { warn: (_fields, message) => warnings.push(message) },
     });
   }
@@ -76,14 +87,43 @@ describe('HttpServer', () => {
     expect(first.body).not.toMatch(/(src|href)="https?:/);
   });
 
-  it('says whether it lives, and whether the bot is ready and why not', async () => {
-    expect(await get('/healthz')).toMatchObject({ status: 200, body: 'ok\n' });
+  it('says whether the bot is ready and why not', async () => {
     expect((await get('/readyz')).status).toBe(200);
     ready = false;
-    const { status, body } = await get('/readyz');
+    const { status, headers, body } = await get('/readyz');
     expect(status).toBe(503);
-    expect(JSON.parse(body)).toMatchObject({ ready: false, reasons: ['Cluster 1 is starting.'] });
-    expect((await get('/healthz')).status).toBe(200);
+    expect(headers).toMatchObject({ 'content-type': 'application/json', 'cache-control': 'no-store' });
+    expect(JSON.parse(body)).toMatchObject({ ready: false, verdict: 'degraded', reasons: ['Cluster 1 is starting.'] });
+    expect(await get('/readyz', { method: 'HEAD' })).toMatchObject({ status: 503, body: '' });
+  });
+
+  it('lives, whatever is unhealthy, and shows each scope when asked', async () => {
+    ready = false;
+    view = {
+      state: 'unhealthy',
+      roundAt: 1,
+      intervalMs: 30_000,
+      results: [
+        {
+          check: 'postgres',
+          scope: { kind: 'database-shard', id: 3 },
+          state: 'unhealthy',
+          since: 1,
+          ok: false,
+          failures: 3,
+          message: 'no answer within 10s',
+          lookedAt: 2,
+          tookMs: 1,
+        },
+      ],
+    };
+    const plain = await get('/healthz');
+    expect(plain.status).toBe(200);
+    expect(JSON.parse(plain.body)).toMatchObject({ alive: true, supervisor: 'running' });
+    expect(JSON.parse(plain.body)).not.toHaveProperty('results');
+    const verbose = JSON.parse((await get('/healthz?verbose')).body) as object;
+    expect(verbose).toMatchObject({ results: [{ check: 'postgres', scope: 'database shard 3', state: 'unhealthy' }] });
+    expect(JSON.parse((await get('/readyz?verbose=1')).body)).toHaveProperty('results');
   });
 
   it('answers HEAD without a body, other methods with 405, other paths with 404', async () => {
@@ -101,6 +141,21 @@ describe('HttpServer', () => {
     for (const host of [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`]) {
       expect((await get('/status.json', { host })).status).toBe(200);
     }
+  });
+
+  it('serves the metrics for Prometheus, and answers questions about them', async () => {
+    const scrape = await get('/metrics');
+    expect(scrape).toMatchObject({ status: 200, body: 'botctl_up 1\n' });
+    expect(scrape.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+    const answer = await get('/api/metrics?name=interactions_total&since=1h');
+    expect([answer.status, JSON.parse(answer.body)]).toEqual([200, { asked: 'interactions_total' }]);
+    const refused = await get('/api/metrics?name=nothing');
+    expect([refused.status, JSON.parse(refused.body)]).toEqual([
+      400,
+      { error: 'there is no metric nothing', hint: 'look' },
+    ]);
+    fails = true;
+    expect((await get('/metrics')).status).toBe(500);
   });
 
   it('answers 500 when the supervisor cannot tell, and goes on', async () => {

@@ -46,6 +46,7 @@ function input(state: ClusterState): StatusInput {
     },
     data: null,
     ownData: null,
+    health: null,
     master: {
       totalShards: 1,
       clusters: [cluster(state)],

@@ -71,6 +71,8 @@ export interface ShardEvent {
   code?: number;
   ackAt?: number;
   latency?: number;
+  /** The payload of a dispatch. */
+  data?: { t: string; d: unknown };
 }
 
 /** `client.options.ws` as the agent sets it. */

@@ -37,6 +37,8 @@ export interface ManagedClientOptions {
   permits: Permits;
   send: (frame: AgentToSupervisor) => void;
   onShard: (change: ShardChange) => void;
+  /** An event has come; discord.js has not seen it yet. */
+  onDispatch: (payload: { t: string; d: unknown }) => void;
   notice: (code: NoticeCode, text: string) => void;
 }
 
@@ -216,8 +218,9 @@ export class ManagedClient {
       this.#monitor.hello(shardId, this.#resumes(manager, shardId));
       this.#controls.get(shardId)?.hello();
     });
-    on('dispatch', ({ shardId }) => {
+    on('dispatch', ({ shardId, data }) => {
       this.#monitor.dispatch(shardId);
+      if (data !== undefined) this.options.onDispatch(data);
       this.#controls.get(shardId)?.dispatch();
     });
     on('ready', ({ shardId }) => {

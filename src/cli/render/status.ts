@@ -9,6 +9,7 @@ import type {
 } from '../../control/contract';
 import { renderColumns, type Column } from './columns';
 import { formatBytes, formatCount, formatDuration, formatPlural, formatRanges, plainText } from './format';
+import { HEALTH_TONES, summary } from './health';
 import { CLUSTER_TONES, SHARD_TONES, headlineOf } from './states';
 import { Style, visibleWidth, type StyleOptions } from './style';
 
@@ -196,6 +197,7 @@ class StatusPage {
       supervisor.http,
     ].filter((part) => part !== null);
     return [
+      ...this.#health(),
       ...gate.flatMap((text) => this.#fact('Gateway', text)),
       ...this.#fact('Identifies', this.#identify(this.status.identify)),
       ...this.#fact('Postgres', this.#postgres(postgres)),
@@ -203,6 +205,14 @@ class StatusPage {
       ...this.#data(),
       ...this.#fact('Supervisor', running.join(', ')),
     ];
+  }
+
+  /** What is unhealthy is named among the problems. */
+  #health(): string[] {
+    const { health } = this.status;
+    if (health === null) return [];
+    const state = this.#style.paint(HEALTH_TONES[health.state], health.state);
+    return this.#fact('Health', `${state}: ${summary(health, this.options.now)}`);
   }
 
   #identify(identify: IdentifyStatus): string {
