@@ -45,7 +45,7 @@ export function allKeys(type: z.ZodType = schema, prefix = ''): string[] {
 
 /** The key that was probably meant: among its siblings, else the same name elsewhere. */
 export function nearestKey(parent: readonly (string | number)[], key: string): string | null {
-  const prefix = parent.join('.');
+  const prefix = parent.join('.').replace(/\.(\d+)(?=\.|$)/g, '[$1]');
   const siblings = Object.keys(shapeOf(schemaAt(parent) ?? schema) ?? {});
   const near = closest(key, siblings);
   if (near !== null) return prefix === '' ? near : `${prefix}.${near}`;

@@ -42,7 +42,7 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 /** The checks that this config and this machine call for. */
 export function createHealthChecker(options: HealthOptions): HealthChecker {
   const { config, logger, secrets, databaseUrls } = options;
-  const redactor = new Redactor([...secrets, ...databaseUrls]);
+  const redactor = new Redactor([...secrets, ...databaseUrls.flatMap(passwordIn)]);
   return new HealthChecker({
     plans: [...ownChecks(options), ...customChecks(options)],
     clock: systemClock,
@@ -135,6 +135,11 @@ async function reach(api: string, signal: AbortSignal): Promise<void> {
   const response = await fetch(`${api}/v10/gateway`, { signal });
   await response.body?.cancel();
   if (!response.ok) throw new Error(`HTTP ${response.status}`);
+}
+
+/** Those of the embedded servers are in no config. */
+function passwordIn(url: string): string[] {
+  return URL.canParse(url) ? [decodeURIComponent(new URL(url).password)] : [];
 }
 
 function hostAndPort(text: string): { host: string; port: number } {

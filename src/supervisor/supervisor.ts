@@ -365,6 +365,7 @@ export class Supervisor {
   }
 
   #startHealth(discordApi: string, { databaseUrls, redisUrl }: TierAddresses): void {
+    if (this.#stop !== null) return; // stopped by hand in the middle of the start
     const { config, env, secrets, logger } = this.#options;
     this.#health = createHealthChecker({
       config,

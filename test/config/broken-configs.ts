@@ -553,4 +553,46 @@ export const BROKEN: BrokenConfig[] = [
     yaml: BOT + 'sandbox: { rate: -1 }\n',
     expected: ['botctl.yaml:2:12: sandbox.rate: expected a number from 0 to 100000, got -1'],
   },
+  {
+    name: 'a health check that looks at nothing',
+    yaml: BOT + 'health:\n  checks:\n    - name: mine\n',
+    expected: ['botctl.yaml:4:7: health.checks[0]: says nothing to look at. Add http, tcp or command'],
+  },
+  {
+    name: 'a health check that looks at two things',
+    yaml: BOT + 'health:\n  checks:\n    - name: mine\n      tcp: a:1\n      command: x\n',
+    expected: ['botctl.yaml:6:7: health.checks[0].command: stands beside tcp. Make a check of its own for each'],
+  },
+  {
+    name: 'health checks with names that are taken',
+    yaml:
+      BOT +
+      'health:\n  checks:\n    - { name: Memory, tcp: "a:1" }\n    - { name: b, tcp: "a:1" }\n    - { name: b, tcp: "a:1" }\n',
+    expected: [
+      "botctl.yaml:4:9: health.checks[0].name: is that of one of botctl's own checks. Choose another",
+      'botctl.yaml:6:9: health.checks[2].name: is taken by a check above. Choose another',
+    ],
+  },
+  {
+    name: 'a health check without a port, one without a name, one with a key that is unknown',
+    yaml:
+      BOT + 'health:\n  checks:\n    - { name: a, tcp: host }\n    - { tcp: "a:1" }\n    - { name: c, tpc: "a:1" }\n',
+    expected: [
+      'botctl.yaml:4:18: health.checks[0].tcp: expected host:port, got "host"',
+      'botctl.yaml:5:7: health.checks[1].name: expected a name of letters, digits and dashes, got nothing',
+      'botctl.yaml:6:18: health.checks[2].tpc: unknown key. Did you mean health.checks[2].tcp?',
+    ],
+  },
+  {
+    name: 'a health check of an address with a password',
+    yaml: BOT + 'health:\n  checks:\n    - { name: a, http: "ftp://user:secret-one@host/" }\n',
+    expected: [
+      'botctl.yaml:4:18: health.checks[0].http: expected a URL such as https://service.example/health, got another value (not shown)',
+    ],
+  },
+  {
+    name: 'a health check that may take longer than a round',
+    yaml: BOT + 'health:\n  interval: 5s\n  memory: { timeout: 6s }\n',
+    expected: ['botctl.yaml:4:13: health.memory.timeout: is longer than health.interval. Make it at most that'],
+  },
 ];

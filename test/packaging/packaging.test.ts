@@ -55,7 +55,7 @@ describe('Dockerfile', () => {
     expect(user).toBeLessThan(all.findIndex(({ name }) => name === 'ENTRYPOINT'));
     expect(JSON.parse(of('ENTRYPOINT')[0] ?? '')).toEqual(['tini', '--', 'botctl']);
     expect(of('STOPSIGNAL')).toEqual(['SIGTERM']);
-    expect(of('HEALTHCHECK')[0]).toContain('CMD ["botctl", "status"]');
+    expect(of('HEALTHCHECK')[0]).toContain('CMD ["botctl", "health", "--live"]');
   });
 
   it('has no secret in a layer', () => {

@@ -99,22 +99,16 @@ it('a whole gateway that is deaf is a failure of Discord, and recovers', async (
   await untilCheck('discord', 'healthy');
 });
 
-it("a blocked event loop, and the bot's own checks that fail, throw and hang, are seen and recover; the bot lives on", async () => {
+it("a blocked event loop, and a check of the bot's own that hangs, are seen and recover; the bot lives on", async () => {
   const { clusters } = await run({ health: { eventLoop: { maxDelay: '300ms' } } });
   order('block');
   const blocked = await untilCheck('event-loop', 'unhealthy');
   expect(checkOf(blocked, 'event-loop').unhealthy).toBe(2);
-  for (const [text, message] of [
-    ['fail', /^as ordered$/],
-    ['throw', /^thrown as ordered$/],
-    ['hang', /^(no answer within 500 ms|still hangs)/],
-  ] as const) {
-    order(text);
-    const status = await untilCheck('bot:orders', 'unhealthy');
-    expect(checkOf(status, 'bot:orders').message).toMatch(message);
-    rmSync(orders());
-    await untilCheck('bot:orders', 'healthy');
-  }
+  order('hang'); // the other ways to fail are the SDK's own tests
+  const hanging = await untilCheck('bot:orders', 'unhealthy');
+  expect(checkOf(hanging, 'bot:orders').message).toMatch(/^(no answer within 500 ms|still hangs)/);
+  rmSync(orders());
+  await untilCheck('bot:orders', 'healthy');
   const after = await untilCheck('event-loop', 'healthy');
   expect(after.clusters.map(({ pid, restarts }) => [pid, restarts])).toEqual(clusters.map(({ pid }) => [pid, 0]));
 });

@@ -1,4 +1,4 @@
-// A bot with checks of its own, that does what the file named by ORDERS says: block, fail, hang, throw, eat.
+// A bot with checks of its own, that does what the file named by ORDERS says: block, hang, eat.
 const { existsSync, readFileSync } = require('node:fs');
 const { Client, GatewayIntentBits } = require('discord.js');
 const { health } = require('../../../dist/src/sdk');
@@ -8,8 +8,6 @@ const order = () => (existsSync(process.env.ORDERS) ? readFileSync(process.env.O
 health.register(
   'orders',
   (signal) => {
-    if (order() === 'fail') return { ok: false, message: 'as ordered' };
-    if (order() === 'throw') throw new Error('thrown as ordered');
     if (order() === 'hang') return new Promise((resolve, reject) => signal.addEventListener('abort', reject));
   },
   { intervalMs: 1000, timeoutMs: 500 },
