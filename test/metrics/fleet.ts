@@ -1,5 +1,6 @@
 import { BUCKETS, bucketOf } from '../../src/ipc/bucket-scale';
 import type { Sample, ShardReport } from '../../src/ipc/messages';
+import type { Fact } from '../../src/metrics';
 import type { Readings } from '../../src/ipc/readings';
 
 export const MINUTE = 60_000;
@@ -131,6 +132,18 @@ export class SimulatedCluster {
           this.#sketch('gc_pause_seconds', { kind: 'major' }, 1),
         ],
       },
+    });
+  }
+
+  /** What the supervisor itself sees of its shards. */
+  facts(): Fact[] {
+    return this.#shards.flatMap((shard): Fact[] => {
+      const labels = { cluster: String(this.id), shard: String(shard.id) };
+      return [
+        { name: 'shard_ready', labels, value: 1 },
+        { name: 'shard_ping_seconds', labels, value: shard.pingMs / 1_000 },
+        { name: 'shard_guilds', labels, value: shard.guilds },
+      ];
     });
   }
 
