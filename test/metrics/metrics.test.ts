@@ -320,6 +320,8 @@ describe('Metrics', () => {
 
     it.each([
       [{ name: 'shard_pin_seconds' }, /no metric shard_pin_seconds/],
+      [{ by: ['guild'] }, /shard_ping_seconds has no label guild: it has cluster, shard/],
+      [{ where: { guild: '1' } }, /has no label guild/],
       [{ name: 'shard_ping_seconds', stat: 'rate' as const }, /is a gauge: it has mean, min/],
       [{ name: 'shard_ping_seconds', from: START - 80 * HOUR, to: START - 70 * HOUR }, /outside of the last 24 hours/],
     ])('that cannot be answered say why: %j', (query, message) => {
