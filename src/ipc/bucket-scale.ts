@@ -39,11 +39,11 @@ export function bucketOf(value: number): number {
   return low;
 }
 
-/** What to take for a value of which only the bucket is known. */
+/** What to take for a value of which only the bucket is known: it is off by the same share at both ends. */
 export function bucketValue(index: number): number {
   const low = index === 0 ? 0 : (BOUNDS[index - 1] ?? 0);
   const high = BOUNDS[index] ?? low;
-  return (low + high) / 2;
+  return low + high === 0 ? 0 : (2 * low * high) / (low + high);
 }
 
 function range(from: number, to: number, step: number): number[] {

@@ -90,6 +90,7 @@ export class MetricQueries {
     const { family } = stored;
     const stat = this.#stat(stored, query.stat);
     const { first, last, width, count } = this.#minutes(query);
+    checkLabels(stored, [...Object.keys(query.where ?? {}), ...(query.by ?? [])]);
     const groups = groupSeries(stored, query.where ?? {}, query.by);
     if (groups.length * count > MAX_POINTS) {
       throw new QueryError(
@@ -153,7 +154,10 @@ export class MetricQueries {
       name,
       [...this.store.families()].map(({ family }) => family.name),
     );
-    throw new QueryError(`there is no metric ${name}`, near === null ? undefined : `did you mean ${near}?`);
+    throw new QueryError(
+      `there is no metric ${name}`,
+      near === null ? 'botctl metrics lists them' : `did you mean ${near}?`,
+    );
   }
 
   #stat({ family }: StoredFamily, stat: Stat | undefined): Stat {
@@ -171,6 +175,16 @@ export class MetricQueries {
     const width = stepMs === undefined ? last - first + 1 : Math.max(1, Math.round(stepMs / MINUTE_MS));
     return { first, last, width, count: Math.ceil((last - first + 1) / width) };
   }
+}
+
+/** A label that no series has would silently select nothing, or put everything together. */
+function checkLabels({ family, series }: StoredFamily, asked: readonly string[]): void {
+  if (asked.length === 0 || series.size === 0) return;
+  const known = new Set([...series.values()].flatMap(({ labels }) => Object.keys(labels)));
+  const unknown = asked.find((label) => !known.has(label));
+  if (unknown === undefined) return;
+  const labels = known.size === 0 ? 'it has no labels' : `it has ${[...known].join(', ')}`;
+  throw new QueryError(`${family.name} has no label ${unknown}: ${labels}`);
 }
 
 /** Does a gauge still say how things are? */

@@ -34,6 +34,7 @@ export class CounterSeries implements Series {
   }
 
   add(increase: number, minute: number): void {
+    this.born = Math.min(this.born, minute);
     this.updated = Math.max(this.updated, minute);
     if (!(increase > 0)) return;
     this.total += increase;
@@ -82,6 +83,7 @@ export class GaugeSeries implements Series {
       this.last = value;
       this.at = at;
     }
+    this.born = Math.min(this.born, minute);
     this.updated = Math.max(this.updated, minute);
     this.mean.set(minute, this.#meanWith(value, minute));
     extend(this.min, minute, value, Math.min);
@@ -138,6 +140,7 @@ export class HistogramSeries implements Series {
   }
 
   add(increase: BucketCounts, minute: number): void {
+    this.born = Math.min(this.born, minute);
     this.updated = Math.max(this.updated, minute);
     if (increase.total === 0) return;
     this.total.addAll(increase);

@@ -1,5 +1,6 @@
 import { BucketCounts } from './bucket-counts';
 import type { Merge } from './catalogue';
+import type { Column } from './column';
 import type { Stat } from './query';
 import type { CounterSeries, GaugeSeries, HistogramSeries } from './series';
 import { MINUTE_MS } from './time-axis';
@@ -33,22 +34,31 @@ export function counterSteps(series: readonly CounterSeries[], stat: Stat, steps
 /** Series become one figure minute by minute, then minutes become one figure; quantiles are taken over all of both. */
 export function gaugeSteps(series: readonly GaugeSeries[], stat: Stat, merge: Merge, steps: Steps): (number | null)[] {
   const quantile = QUANTILES[stat];
+  const columns = series.map((one) => columnOf(one, stat));
+  if (quantile !== undefined) return quantileSteps(columns, quantile, steps);
   return eachStep(steps, (from, to) => {
     const values: number[] = [];
     for (let minute = from; minute <= to; minute++) {
-      const present: number[] = [];
-      for (const one of series) {
-        const value = columnOf(one, stat).get(minute);
-        if (!Number.isNaN(value)) present.push(value);
-      }
-      if (quantile !== undefined) values.push(...present);
-      else if (present.length > 0) values.push(mergeValues(present, merge));
+      const value = merged(columns, minute, merge);
+      if (!Number.isNaN(value)) values.push(value);
     }
-    if (values.length === 0) return null;
-    if (quantile !== undefined) return sortedAt(values, quantile);
-    if (stat === 'min') return values.reduce((a, b) => Math.min(a, b));
-    if (stat === 'max') return values.reduce((a, b) => Math.max(a, b));
-    return mergeValues(values, 'mean');
+    return values.length === 0 ? null : reduced(values, stat);
+  });
+}
+
+function quantileSteps(columns: readonly Column[], quantile: number, steps: Steps): (number | null)[] {
+  // One array for all steps: of a large bot it holds tens of thousands of values.
+  const values = new Float64Array(columns.length * Math.min(steps.width, steps.last - steps.first + 1));
+  return eachStep(steps, (from, to) => {
+    let count = 0;
+    for (const column of columns) {
+      for (let minute = from; minute <= to; minute++) {
+        const value = column.get(minute);
+        if (!Number.isNaN(value)) values[count++] = value;
+      }
+    }
+    if (count === 0) return null;
+    return values.subarray(0, count).sort()[Math.max(0, Math.ceil(count * quantile) - 1)] ?? null;
   });
 }
 
@@ -86,26 +96,30 @@ function perSecond(sum: number, from: number, to: number, { now }: Steps): numbe
   return (sum * 1_000) / Math.max(ms, 1_000);
 }
 
-function columnOf(series: GaugeSeries, stat: Stat): GaugeSeries['mean'] {
+function columnOf(series: GaugeSeries, stat: Stat): Column {
   if (stat === 'min') return series.min ?? series.mean;
   if (stat === 'max') return series.max ?? series.mean;
   return series.mean;
 }
 
-function mergeValues(values: readonly number[], merge: Merge): number {
-  switch (merge) {
-    case 'sum':
-      return values.reduce((a, b) => a + b);
-    case 'mean':
-      return values.reduce((a, b) => a + b) / values.length;
-    case 'min':
-      return values.reduce((a, b) => Math.min(a, b));
-    case 'max':
-      return values.reduce((a, b) => Math.max(a, b));
+/** All series at one minute; NaN when none has a value. */
+function merged(columns: readonly Column[], minute: number, merge: Merge): number {
+  let result = NaN;
+  let count = 0;
+  for (const column of columns) {
+    const value = column.get(minute);
+    if (Number.isNaN(value)) continue;
+    count++;
+    if (count === 1) result = value;
+    else if (merge === 'min') result = Math.min(result, value);
+    else if (merge === 'max') result = Math.max(result, value);
+    else result += value;
   }
+  return merge === 'mean' ? result / count : result;
 }
 
-function sortedAt(values: number[], quantile: number): number {
-  const sorted = Float64Array.from(values).sort();
-  return sorted[Math.max(0, Math.ceil(sorted.length * quantile) - 1)] as number;
+function reduced(values: readonly number[], stat: Stat): number {
+  if (stat === 'min') return values.reduce((a, b) => Math.min(a, b));
+  if (stat === 'max') return values.reduce((a, b) => Math.max(a, b));
+  return values.reduce((a, b) => a + b) / values.length;
 }

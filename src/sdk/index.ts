@@ -142,6 +142,30 @@ export const health = {
   },
 };
 
+/** Label names and values; few different values, since each combination is a series of its own. */
+export type Tags = Record<string, string | number | boolean>;
+
+/**
+ * What the bot measures itself, for `botctl metrics` and Prometheus under `bot_<name>`. Units are part of a good name:
+ * `queue_wait_seconds`. None of these throws; of more than 100 combinations of tags the rest goes to `other`.
+ */
+export const metrics = {
+  /** One value of a distribution, of which quantiles are kept: a duration, a size. */
+  record(name: string, value: number, tags?: Tags): void {
+    bridge()?.metrics?.record({ kind: 'distribution', name, value, tags });
+  },
+
+  /** Something has happened, once or `by` times. Prometheus sees it with `_total` at the end. */
+  increment(name: string, by = 1, tags?: Tags): void {
+    bridge()?.metrics?.record({ kind: 'counter', name, value: by, tags });
+  },
+
+  /** A figure as it is now, such as the length of a queue; told until it is set again. */
+  gauge(name: string, value: number, tags?: Tags): void {
+    bridge()?.metrics?.record({ kind: 'gauge', name, value, tags });
+  },
+};
+
 /** Addresses of the Postgres database shards, passwords included. Empty without botctl or without Postgres. */
 export function databaseUrls(): string[] {
   const urls = process.env['BOTCTL_DATABASE_URLS'];

@@ -12,8 +12,6 @@ export interface FeedView {
   tiers: TierStatus | null;
 }
 
-/** How often it is looked at, ms. */
-const INTERVAL_MS = 5_000;
 const RESOLUTION_MS = 20;
 const NS_PER_SECOND = 1e9;
 const US_PER_SECOND = 1e6;
@@ -55,13 +53,15 @@ export class MetricsFeed {
   constructor(
     private readonly metrics: Metrics,
     private readonly look: () => FeedView,
+    /** How often it is looked at. */
+    private readonly intervalMs: number,
     private readonly onError: (error: unknown) => void,
   ) {}
 
   start(): void {
     this.#delay.enable();
     this.#collect();
-    this.#timer = setInterval(() => this.#collect(), INTERVAL_MS).unref();
+    this.#timer = setInterval(() => this.#collect(), this.intervalMs).unref();
   }
 
   stop(): void {

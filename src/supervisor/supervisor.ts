@@ -89,6 +89,7 @@ export class Supervisor {
     this.#feed = new MetricsFeed(
       this.#metrics,
       () => ({ master: this.#master?.view() ?? null, tiers: this.#tiers?.status ?? null }),
+      config.metrics.interval,
       (err) => logger.error({ err }, 'the metrics could not be collected'),
     );
   }

@@ -9,6 +9,7 @@ type Response = Awaited<ReturnType<Rest['options']['makeRequest']>>;
 const TOO_MANY_REQUESTS = 429;
 /** Statuses that Discord counts on the way to a ban of the address. */
 const INVALID = new Set([401, 403, TOO_MANY_REQUESTS]);
+const SCOPES = ['user', 'shared', 'global'];
 const INTERACTION_CALLBACK = /^\/interactions\/(\d+)\/[^/]+\/callback/;
 const CHANNEL_MESSAGES = /^\/channels\/\d+\/messages$/;
 
@@ -22,7 +23,11 @@ export class RestMeter {
   constructor(
     private readonly meter: Meter,
     private readonly responses: ResponseMeter,
-  ) {}
+  ) {
+    // There from the beginning: Prometheus does not see an increase from nothing to 1.
+    meter.counter('rest_invalid_requests_total');
+    for (const scope of SCOPES) meter.counter('rest_rate_limited_total', { scope });
+  }
 
   install(rest: Rest): void {
     const { options } = rest;
@@ -95,5 +100,5 @@ export class RestMeter {
 function scopeOf({ headers }: Response): string {
   if (headers.has('x-ratelimit-global')) return 'global';
   const scope = headers.get('x-ratelimit-scope');
-  return scope === 'user' || scope === 'shared' || scope === 'global' ? scope : 'unknown';
+  return scope !== null && SCOPES.includes(scope) ? scope : 'unknown';
 }

@@ -30,9 +30,9 @@ export function renderMetricList({ metrics }: MetricList, { width, ...styling }:
 }
 
 /** One line per series: its labels, its value over the whole time, and its curve. */
-export function renderMetric(range: MetricRange, { width, ...styling }: MetricsView): string {
+export function renderMetric(whole: MetricRange, { width, ...styling }: MetricsView): string {
   const style = new Style(styling);
-  const { name, help, stat, unit, kind, from, to, stepMs, series, total } = range;
+  const { name, help, stat, unit, kind, from, to, stepMs, series, total } = sinceFirstValue(whole);
   const say = (value: number | null): string => formatValue(value, unit, stat);
   const title = `${style.paint('strong', name)}, ${describe(stat, kind)}, ${clock(from)} to ${clock(to)}`;
   const lines = [title, style.paint('quiet', `${help} One point: ${formatDuration(stepMs)}.`), ''];
@@ -80,6 +80,18 @@ export function renderMetric(range: MetricRange, { width, ...styling }: MetricsV
     lines.push('', style.paint('quiet', `and ${formatPlural(total - series.length, 'series', 'series')} more: --top`));
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** The store may be younger than the time asked for: a curve does not begin with a void. */
+function sinceFirstValue(range: MetricRange): MetricRange {
+  const { series, from, stepMs } = range;
+  const firsts = series.map(({ points }) => points.findIndex((point) => point !== null)).filter((at) => at >= 0);
+  const first = firsts.length === 0 ? 0 : Math.min(...firsts);
+  return {
+    ...range,
+    from: from + first * stepMs,
+    series: series.map((one) => ({ ...one, points: one.points.slice(first) })),
+  };
 }
 
 function describe(stat: string, kind: MetricRange['kind']): string {
