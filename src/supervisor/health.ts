@@ -139,7 +139,13 @@ async function reach(api: string, signal: AbortSignal): Promise<void> {
 
 /** Those of the embedded servers are in no config. */
 function passwordIn(url: string): string[] {
-  return URL.canParse(url) ? [decodeURIComponent(new URL(url).password)] : [];
+  if (!URL.canParse(url)) return [];
+  const { password } = new URL(url);
+  try {
+    return [decodeURIComponent(password)];
+  } catch {
+    return [password]; // a % that stands for itself
+  }
 }
 
 function hostAndPort(text: string): { host: string; port: number } {

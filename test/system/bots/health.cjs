@@ -16,7 +16,10 @@ health.register(
 let eaten = null;
 setInterval(() => {
   if (order() === 'eat') eaten ??= Buffer.alloc(400 * 1024 * 1024, 1);
-  else eaten = null;
+  else if (eaten !== null) {
+    eaten = null;
+    global.gc(); // an idle process might keep it for long
+  }
   if (order() !== 'block') return;
   // The loop comes round, but late each time; no hang that botctl would end.
   const end = Date.now() + 700;
