@@ -15,6 +15,7 @@ import {
   type ShardSession,
   type SupervisorToAgent,
 } from '../ipc/messages';
+import type { Readings } from '../ipc/readings';
 import { processStartTime } from '../ipc/process-start-time';
 import { SDK_BRIDGE, SDK_BRIDGE_VERSION, type SdkBridge, type StopHandler } from '../ipc/sdk-bridge';
 import { BotChannel } from './bot-channel';
@@ -74,7 +75,7 @@ export class Agent {
     this.#sampler = new Sampler(
       () => this.#reports(),
       () => this.#bridge?.dataSample?.() ?? null,
-      () => this.#metrics.read(this.#clients.keys()),
+      () => this.#readings(),
     );
   }
 
@@ -169,8 +170,8 @@ export class Agent {
       notice: (code, text) => this.#notice(code, text),
     });
     managed.install();
-    this.#metrics.watch(client);
     this.#clients.set(client, managed);
+    this.#guard(() => this.#metrics.watch(client));
     this.#channel.send({ t: 'login', clients: this.#clients.size, discordJs: version });
   }
 
@@ -336,6 +337,16 @@ export class Agent {
   #schedule(): void {
     if (this.#sampleTimer !== null) clearInterval(this.#sampleTimer);
     this.#sampleTimer = setInterval(() => this.#guard(() => this.#sample()), this.#timings.sampleIntervalMs).unref();
+  }
+
+  /** A sample without readings is better than none: it is the process's sign of life. */
+  #readings(): Readings | null {
+    try {
+      return this.#metrics.read(this.#clients.keys());
+    } catch (error) {
+      this.#onError(error);
+      return null;
+    }
   }
 
   #sample(): void {

@@ -17,7 +17,7 @@ export class Sampler {
   constructor(
     private readonly reports: () => ShardReport[],
     private readonly data: () => DataSample | null,
-    private readonly readings: () => Readings,
+    private readonly readings: () => Readings | null,
   ) {
     this.#delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
     this.#delay.enable();
@@ -29,6 +29,7 @@ export class Sampler {
     const memory = process.memoryUsage();
     const cpu = process.cpuUsage();
     const data = this.data();
+    const readings = this.readings();
     const sample: Sample = {
       seq: ++this.#seq,
       at: Date.now(),
@@ -45,7 +46,7 @@ export class Sampler {
       unhandledRejections: this.#rejections,
       shards: this.reports(),
       ...(data !== null && { data }),
-      readings: this.readings(),
+      ...(readings !== null && { readings }),
     };
     delay.reset();
     return sample;

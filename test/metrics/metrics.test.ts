@@ -1,4 +1,5 @@
 import { Metrics, QueryError } from '../../src/metrics';
+import { dataGauges } from '../../src/metrics/data-facts';
 import { aSample, aShard, HOUR, MINUTE, random, readings, sketch, START } from './fleet';
 
 describe('Metrics', () => {
@@ -84,6 +85,58 @@ describe('Metrics', () => {
       metrics.take(source(), aSample({ seq: 2, at: now - 48 * HOUR, readings: messages(3) }));
       expect(total()).toBe(3);
       expect(metrics.queries.figure('messages_total', 'increase', MINUTE)).toBe(3);
+    });
+  });
+
+  describe('databases and cache', () => {
+    const pool = (shard: number, acquired: number) => ({
+      shard,
+      max: 10,
+      total: 3,
+      idle: 2,
+      inUse: 1,
+      waiting: 4,
+      statements: acquired * 2,
+      acquired,
+      released: acquired,
+      created: 3,
+      destroyed: 0,
+      acquireTimeouts: 1,
+      errors: 0,
+      acquireMs: { p50: 1, p99: 5 * (shard + 1), max: 20 },
+    });
+    const data = (acquired: number) => ({
+      pools: [pool(0, acquired), pool(1, 1)],
+      cache: {
+        l1: { hits: 10, misses: 2, entries: 5, bytes: 100, evictions: 1 },
+        l2: { hits: 1, misses: 1, errors: 0, state: 'open' as const },
+        l3: { hits: 0, misses: 0, errors: 0 },
+        loads: 1,
+        loadErrors: 0,
+        bus: true,
+      },
+      deferred: { pending: 2, bytes: 50, oldestAgeMs: 3_000, deadLetters: 0 },
+    });
+
+    it('are added up over processes: counters with their history, gauges as they are', () => {
+      metrics.take(source('a'), aSample({ seq: 1, at: now, data: data(100) }));
+      metrics.take(source('b'), aSample({ seq: 1, at: now, data: data(5) }));
+      metrics.take(source('c', { cluster: 1 }), aSample({ seq: 1, at: now, data: data(7) }));
+      metrics.set(dataGauges([data(5), data(7)]));
+      const latest = (name: string) => metrics.queries.latest(name).map(({ labels, value }) => [labels, value]);
+      expect(latest('pool_acquires_total')).toEqual([
+        [{ database: '0' }, 112],
+        [{ database: '1' }, 3],
+      ]);
+      expect(latest('pool_connections')).toContainEqual([{ database: '1', state: 'idle' }, 4]);
+      expect(latest('pool_acquire_p99_seconds')).toEqual([
+        [{ database: '0' }, 0.005],
+        [{ database: '1' }, 0.01],
+      ]);
+      expect(latest('cache_hits_total')).toContainEqual([{ level: 'memory' }, 30]);
+      expect(latest('cache_redis_bypassed')).toEqual([[{}, 2]]);
+      expect(latest('deferred_writes')).toEqual([[{}, 4]]);
+      expect(latest('deferred_oldest_age_seconds')).toEqual([[{}, 3]]);
     });
   });
 

@@ -30,7 +30,15 @@ export class RestMeter {
   }
 
   install(rest: Rest): void {
-    const { options } = rest;
+    this.#measureAttempts(rest.options);
+    this.#watchResponses(rest);
+    rest.on('rateLimited', ({ global }) => {
+      const scope = global ? 'global' : 'bucket';
+      this.#quietly(() => this.meter.counter('rest_rate_limit_waits_total', { scope }).add());
+    });
+  }
+
+  #measureAttempts(options: Rest['options']): void {
     const makeRequest = options.makeRequest.bind(options);
     options.makeRequest = async (url, init) => {
       const begin = performance.now();
@@ -43,9 +51,12 @@ export class RestMeter {
         throw error;
       }
     };
+  }
+
+  #watchResponses(rest: Rest): void {
     const queueRequest = rest.queueRequest.bind(rest);
     rest.queueRequest = async (request) => {
-      const answered = this.#answeredBy(request);
+      const answered = this.#quietly(() => this.#answeredBy(request)) ?? null;
       if (answered === null) return queueRequest(request);
       try {
         const response = await queueRequest(request);
@@ -56,10 +67,6 @@ export class RestMeter {
         throw error;
       }
     };
-    rest.on('rateLimited', ({ global }) => {
-      const scope = global ? 'global' : 'bucket';
-      this.#quietly(() => this.meter.counter('rest_rate_limit_waits_total', { scope }).add());
-    });
   }
 
   #attempt(method: string | undefined, url: string, begin: number, response: Response | null): void {
@@ -88,11 +95,11 @@ export class RestMeter {
   }
 
   /** A fault in here is none of the bot's. */
-  #quietly(work: () => void): void {
+  #quietly<T>(work: () => T): T | undefined {
     try {
-      work();
+      return work();
     } catch {
-      // the figure is lost, the call is not
+      return undefined; // the figure is lost, the call is not
     }
   }
 }

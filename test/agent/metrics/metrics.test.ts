@@ -241,6 +241,12 @@ describe('RestMeter', () => {
     expect(readings.sketches.map(({ name }) => name)).toContain('interaction_response_seconds');
   });
 
+  it('a call that is no call fails where it always did, not in here', async () => {
+    answer = { status: 200, headers: {} };
+    const request = { method: undefined, fullRoute: '/users/@me' } as never;
+    await expect(rest.queueRequest(request)).resolves.toMatchObject({ status: 200 });
+  });
+
   it('nonsense from the gateway does no harm to what follows', () => {
     expect(() => metrics.dispatch({ t: 'INTERACTION_CREATE', d: null })).toThrow(TypeError); // contained by the agent
     metrics.dispatch({ t: 'MESSAGE_CREATE', d: { id: '1' } });
