@@ -38,6 +38,10 @@ export class BlockPool {
     this.#slab(block)[offset(block) + index] = value;
   }
 
+  copy(block: number): Float32Array {
+    return this.#slab(block).slice(offset(block), offset(block) + BLOCK);
+  }
+
   /** The value that all 60 have, or undefined. */
   constant(block: number): number | undefined {
     const slab = this.#slab(block);

@@ -57,6 +57,22 @@ export class Column {
     this.#blocks[slot] = EMPTY;
   }
 
+  /** What is kept of an hour: a number where all its minutes have the same; null: nothing. */
+  dump(hour: number): Float32Array | number | null {
+    const slot = slotOf(hour);
+    const block = this.#blocks[slot] as number;
+    if (block >= 0) return this.pool.copy(block);
+    return block === CONSTANT ? this.#constant(slot) : null;
+  }
+
+  /** Puts back what `dump` gave, beside what is there by now. */
+  load(hour: number, values: Float32Array | number): void {
+    for (let index = 0; index < BLOCK; index++) {
+      const value = typeof values === 'number' ? values : (values[index] as number);
+      if (!Object.is(value, this.empty)) this.set(hour * BLOCK + index, value);
+    }
+  }
+
   #constant(slot: number): number {
     return this.#constants?.[slot] ?? this.empty;
   }

@@ -39,6 +39,27 @@ export class HistogramHours {
     }
   }
 
+  /** An hour as it is kept, with one more minute if there is one; null: nothing. */
+  dump(hour: number, open: { minute: number; counts: BucketCounts } | null): Uint8Array | null {
+    const kept = this.#hours[slotOf(hour)] ?? null;
+    if (kept === null && open === null) return null;
+    const copy = new Hour();
+    if (kept !== null) copy.concat(kept.bytes());
+    if (open !== null) copy.append(open.minute % BLOCK, open.counts);
+    return copy.bytes();
+  }
+
+  /** Puts back what `dump` gave, beside what is there by now. */
+  load(hour: number, bytes: Uint8Array): void {
+    const slot = slotOf(hour);
+    const before = this.#hours[slot] ?? null;
+    const into = before ?? new Hour();
+    const size = before === null ? 0 : before.capacity;
+    into.concat(bytes);
+    this.#hours[slot] = into;
+    this.ledger.bytes += into.capacity - size;
+  }
+
   close(hour: number): void {
     const slot = slotOf(hour);
     const data = this.#hours[slot] ?? null;
@@ -104,7 +125,16 @@ class Hour {
   }
 
   trim(): void {
-    this.#bytes = this.#bytes.slice(0, this.#length);
+    this.#bytes = this.bytes();
+  }
+
+  /** A copy of what is written. */
+  bytes(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.slice(0, this.#length);
+  }
+
+  concat(bytes: Uint8Array): void {
+    for (const byte of bytes) this.#byte(byte);
   }
 
   #number(value: number): void {

@@ -1,5 +1,6 @@
 import type { Sample } from '../ipc/messages';
 import type { Labels } from '../ipc/readings';
+import { MetricArchive } from './archive';
 import { CATALOGUE, type MetricName } from './catalogue';
 import { Exposition } from './exposition';
 import { Ingest, type Source } from './ingest';
@@ -31,6 +32,11 @@ export class Metrics {
     this.#ingest = new Ingest(this.#store);
     this.queries = new MetricQueries(this.#store, now);
     this.exposition = new Exposition(this.#store, version, now);
+  }
+
+  /** Keeps the history in a folder. */
+  archive(dir: string, onError: (error: unknown) => void): MetricArchive {
+    return new MetricArchive({ dir, store: this.#store, now: this.#now, onError });
   }
 
   /** Memory of the store, bytes. */

@@ -3,7 +3,7 @@ import { BLOCK, type BlockPool } from './block-pool';
 import { BucketCounts } from './bucket-counts';
 import { Column } from './column';
 import { HistogramHours, type ByteLedger } from './histogram-hours';
-import { minuteOf } from './time-axis';
+import { hourOf, minuteOf } from './time-axis';
 
 /** What all series have. */
 export interface Series {
@@ -15,6 +15,21 @@ export interface Series {
   removed: boolean;
   close(hour: number): void;
   drop(hour: number): void;
+  /** What is kept of an hour; null: nothing. */
+  dump(hour: number): SeriesHour | null;
+  /** Puts back what `dump` gave. The totals stay what they are: they are those of this process. */
+  load(hour: number, data: SeriesHour): void;
+}
+
+/** An hour of one series. */
+export interface SeriesHour {
+  /** Minutes of the first and of the latest value, as far as they lie in the hour. */
+  born: number;
+  updated: number;
+  /** Of a counter one, of a gauge mean, least and greatest. */
+  columns?: (Float32Array | number | null)[];
+  /** Of a histogram, see histogram-hours.ts. */
+  bytes?: Uint8Array;
 }
 
 /** A sum that grows, whatever its sources do. */
@@ -43,6 +58,14 @@ export class CounterSeries implements Series {
 
   close(hour: number): void {
     this.increases.close(hour);
+  }
+
+  dump(hour: number): SeriesHour | null {
+    return dumpColumns(this, hour, [this.increases]);
+  }
+
+  load(hour: number, data: SeriesHour): void {
+    loadColumns(this, hour, [this.increases], data);
   }
 
   drop(hour: number): void {
@@ -101,6 +124,14 @@ export class GaugeSeries implements Series {
 
   drop(hour: number): void {
     for (const column of [this.mean, this.min, this.max]) column?.drop(hour);
+  }
+
+  dump(hour: number): SeriesHour | null {
+    return dumpColumns(this, hour, [this.mean, this.min, this.max]);
+  }
+
+  load(hour: number, data: SeriesHour): void {
+    loadColumns(this, hour, [this.mean, this.min, this.max], data);
   }
 
   #meanWith(value: number, minute: number): number {
@@ -167,12 +198,52 @@ export class HistogramSeries implements Series {
     this.#hours.drop(hour);
   }
 
+  dump(hour: number): SeriesHour | null {
+    const isOpen = hourOf(this.#minute) === hour && this.#open.total > 0;
+    const bytes = this.#hours.dump(hour, isOpen ? { minute: this.#minute, counts: this.#open } : null);
+    return bytes === null ? null : { ...lifeIn(this, hour), bytes };
+  }
+
+  load(hour: number, { born, updated, bytes }: SeriesHour): void {
+    if (bytes === undefined) return;
+    live(this, born, updated);
+    this.#hours.load(hour, bytes);
+  }
+
   #flush(next: number): void {
     if (next <= this.#minute) return;
     if (this.#open.total > 0) this.#hours.append(this.#minute, this.#open);
     this.#open.clear();
     this.#minute = next;
   }
+}
+
+function dumpColumns(series: Series, hour: number, columns: readonly (Column | null)[]): SeriesHour | null {
+  const dumped = columns.map((column) => column?.dump(hour) ?? null);
+  const lived = series.born < (hour + 1) * BLOCK && series.updated >= hour * BLOCK;
+  return lived ? { ...lifeIn(series, hour), columns: dumped } : null;
+}
+
+function loadColumns(
+  series: Series,
+  hour: number,
+  columns: readonly (Column | null)[],
+  { born, updated, columns: dumped = [] }: SeriesHour,
+): void {
+  live(series, born, updated);
+  columns.forEach((column, index) => {
+    const values = dumped[index];
+    if (values !== null && values !== undefined) column?.load(hour, values);
+  });
+}
+
+function lifeIn({ born, updated }: Series, hour: number): { born: number; updated: number } {
+  return { born: Math.max(born, hour * BLOCK), updated: Math.min(updated, (hour + 1) * BLOCK - 1) };
+}
+
+function live(series: Series, born: number, updated: number): void {
+  series.born = Math.min(series.born, born);
+  series.updated = Math.max(series.updated, updated);
 }
 
 function extend(column: Column | null, minute: number, value: number, pick: (a: number, b: number) => number): void {

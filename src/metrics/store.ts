@@ -1,7 +1,7 @@
-import { OTHER, type Labels } from '../ipc/readings';
+import { BOT_PREFIX, OTHER, type Labels } from '../ipc/readings';
 import { BLOCK, BlockPool } from './block-pool';
-import type { Family, Kind } from './catalogue';
-import { CounterSeries, GaugeSeries, HistogramSeries, type Series } from './series';
+import { botFamily, type Family, type Kind } from './catalogue';
+import { CounterSeries, GaugeSeries, HistogramSeries, type Series, type SeriesHour } from './series';
 import { HOURS, RETENTION_MINUTES, hourOf, minuteOf } from './time-axis';
 
 export interface StoreOptions {
@@ -15,6 +15,13 @@ export interface StoreOptions {
   maxBotMetrics?: number;
   /** ms since the epoch. */
   now: number;
+}
+
+/** An hour of everything, as it is kept in a file. */
+export interface StoredHour {
+  /** Hours since the epoch. */
+  hour: number;
+  series: { name: string; kind: Kind; labels: Labels; data: SeriesHour }[];
 }
 
 /** A metric with its series. */
@@ -129,6 +136,35 @@ export class MetricStore {
       this.#removeIdle();
     }
     while (this.bytes > this.#options.maxBytes && this.#oldestHour < this.#hour) this.#dropOldest();
+  }
+
+  /** The hour that is being filled. */
+  get hour(): number {
+    return this.#hour;
+  }
+
+  /** What is kept of an hour, of all series. */
+  dump(hour: number): StoredHour {
+    const series: StoredHour['series'] = [];
+    for (const { family, series: all } of this.#families.values()) {
+      for (const one of all.values()) {
+        const data = one.dump(hour);
+        if (data !== null) series.push({ name: family.name, kind: family.kind, labels: one.labels, data });
+      }
+    }
+    return { hour, series };
+  }
+
+  /** Puts an hour back that an earlier process has dumped. Metrics that are not known any more are left out. */
+  load({ hour, series }: StoredHour): void {
+    if (hour > this.#hour || hour <= this.#hour - HOURS) return;
+    this.#oldestHour = Math.min(this.#oldestHour, hour);
+    for (const { name, kind, labels, data } of series) {
+      if (name.startsWith(BOT_PREFIX)) this.adoptFamily(botFamily(name, kind));
+      const one = this.series(kind, name, labels, data.born);
+      one?.load(hour, data);
+      if (hour < this.#hour) one?.close(hour);
+    }
   }
 
   #add(stored: MutableFamily, key: string, labels: Labels, minute: number): AnySeries | null {

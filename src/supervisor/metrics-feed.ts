@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import { dataGauges } from '../metrics/data-facts';
-import type { Fact, Metrics } from '../metrics';
+import type { Fact, MetricArchive, Metrics } from '../metrics';
 import type { MasterEvent } from '../sharding/events';
 import type { MasterView } from '../sharding/master';
 import type { TierStatus } from './tiers';
@@ -55,18 +55,23 @@ export class MetricsFeed {
     private readonly look: () => FeedView,
     /** How often it is looked at. */
     private readonly intervalMs: number,
+    private readonly archive: MetricArchive,
     private readonly onError: (error: unknown) => void,
   ) {}
 
-  start(): void {
+  /** Goes on where the supervisor before this one ended. */
+  async start(): Promise<void> {
+    await this.archive.load();
     this.#delay.enable();
     this.#collect();
     this.#timer = setInterval(() => this.#collect(), this.intervalMs).unref();
   }
 
-  stop(): void {
-    if (this.#timer !== null) clearInterval(this.#timer);
+  async stop(): Promise<void> {
+    if (this.#timer === null) return;
+    clearInterval(this.#timer);
     this.#delay.disable();
+    await this.archive.flush();
   }
 
   onEvent(event: MasterEvent): void {
@@ -102,6 +107,7 @@ export class MetricsFeed {
       const { master, tiers } = this.look();
       this.metrics.set([...this.#own(), ...tierFacts(tiers), ...(master === null ? [] : masterFacts(master))]);
       this.metrics.tick();
+      this.archive.tick();
     } catch (error) {
       this.onError(error);
     }

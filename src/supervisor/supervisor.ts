@@ -86,11 +86,13 @@ export class Supervisor {
     this.#notify = new SdNotify(options.env, (message) => options.logger.warn(message));
     const { config, version, logger } = options;
     this.#metrics = new Metrics({ version, maxBytes: config.metrics.memory, now: Date.now });
+    const onError = (err: unknown): void => logger.error({ err }, 'the metrics could not be collected');
     this.#feed = new MetricsFeed(
       this.#metrics,
       () => ({ master: this.#master?.view() ?? null, tiers: this.#tiers?.status ?? null }),
       config.metrics.interval,
-      (err) => logger.error({ err }, 'the metrics could not be collected'),
+      this.#metrics.archive(join(config.stateDir, 'metrics'), onError),
+      onError,
     );
   }
 
@@ -173,7 +175,7 @@ export class Supervisor {
     });
     await control.listen();
     this.#control = control;
-    this.#feed.start();
+    await this.#feed.start();
     if (config.http.enabled) await this.#startHttp(lock);
 
     this.#message = 'Starting the databases and asking Discord for the gateway.';
@@ -470,7 +472,7 @@ export class Supervisor {
     await this.#settle('housekeeping', this.#housekeeping?.stop());
     await this.#settle('database shards', this.#data?.stop());
     await this.#settle('databases', this.#tiers?.stop());
-    this.#feed.stop();
+    await this.#settle('metrics', this.#feed.stop());
     this.#tell({ done: true, ok: true, text: 'stopped' });
     await this.#settle('status page', this.#http?.close());
     await this.#settle('control socket', this.#control?.close());
