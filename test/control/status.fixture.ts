@@ -76,6 +76,7 @@ export function aStatus(clusters = 4, perCluster = 4, over: Partial<Status> = {}
     postgres: { kind: 'embedded', state: 'up', address: '127.0.0.1:54329', version: '15.18', message: null, shards: 4 },
     redis: { kind: 'off', state: 'off', address: null, version: null, message: null },
     data: null,
+    rest: null,
     verdict: 'well',
     problems: [],
     ...over,

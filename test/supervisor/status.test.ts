@@ -45,6 +45,7 @@ function input(state: ClusterState): StatusInput {
       redis: { kind: 'off', state: 'off', address: null, version: null, message: null },
     },
     data: null,
+    rest: null,
     master: {
       totalShards: 1,
       clusters: [cluster(state)],
