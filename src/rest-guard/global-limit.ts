@@ -1,10 +1,13 @@
 /** Discord's window is 1 s; whose clock starts it is not known. */
 const WINDOW_MS = 1_000;
-/** Added to the window for a request whose answer is slow, ms: it has reached Discord within this time, we assume. */
-const MARGIN_MS = 50;
-const MAX_MARGIN_MS = 300;
-/** After so long without a global 429 the margin shrinks again, ms. */
-const RELAX_MS = 10 * 60_000;
+/**
+ * Added to the window for a request whose answer is slow, ms: it has reached Discord within this time, we assume. It
+ * begins wide and narrows while all goes well, which is worth some percent of the limit; a 429 widens it again.
+ */
+const MARGIN_MS = { first: 250, least: 50, most: 400 };
+/** How often it narrows by a tenth, ms, and how long a 429 keeps it from narrowing further than it was, ms. */
+const NARROW_EVERY_MS = 10_000;
+const REMEMBER_MS = 10 * 60_000;
 
 /** A request that counts; `answered` may bring its end forward. */
 export interface Slot {
@@ -21,15 +24,19 @@ export class GlobalLimit {
   readonly #slots: Slot[];
   #next = 0;
   #blockedUntil = 0;
-  #marginMs = MARGIN_MS;
+  #marginMs = MARGIN_MS.first;
+  #narrowedAt: number;
   #lastHit = -Infinity;
+  /** What was too narrow. */
+  #floorMs = MARGIN_MS.least;
 
   /** @param startedAt a guard that has just started does not know what its predecessor sent: it waits one window */
   constructor(
     readonly perSecond: number,
     startedAt: number,
   ) {
-    this.#slots = Array.from({ length: perSecond }, () => ({ freeAt: startedAt + WINDOW_MS + MARGIN_MS }));
+    this.#slots = Array.from({ length: perSecond }, () => ({ freeAt: startedAt + WINDOW_MS + MARGIN_MS.least }));
+    this.#narrowedAt = startedAt;
   }
 
   /** When the next request may be sent, ms on the clock of `now`. */
@@ -45,7 +52,7 @@ export class GlobalLimit {
 
   /** To be called when `freeAt` has come. */
   take(now: number): Slot {
-    if (now - this.#lastHit > RELAX_MS) this.#marginMs = MARGIN_MS;
+    this.#narrow(now);
     const slot = { freeAt: now + WINDOW_MS + this.#marginMs };
     this.#slots[this.#next] = slot;
     this.#next = (this.#next + 1) % this.perSecond;
@@ -60,7 +67,19 @@ export class GlobalLimit {
   /** Discord has said 429 for everything. */
   hit(now: number, retryAfterMs: number): void {
     this.#blockedUntil = Math.max(this.#blockedUntil, now + retryAfterMs);
-    if (now - this.#lastHit > WINDOW_MS) this.#marginMs = Math.min(MAX_MARGIN_MS, this.#marginMs * 1.5);
+    // Requests that were under way together are refused together: that is one hit.
+    if (now - this.#lastHit > WINDOW_MS) {
+      this.#floorMs = Math.min(MARGIN_MS.most, this.#marginMs * 1.25);
+      this.#marginMs = Math.min(MARGIN_MS.most, this.#marginMs * 2);
+    }
     this.#lastHit = now;
+    this.#narrowedAt = now;
+  }
+
+  #narrow(now: number): void {
+    if (now - this.#narrowedAt < NARROW_EVERY_MS) return;
+    this.#narrowedAt = now;
+    if (now - this.#lastHit > REMEMBER_MS) this.#floorMs = MARGIN_MS.least;
+    this.#marginMs = Math.max(this.#floorMs, this.#marginMs * 0.9);
   }
 }
