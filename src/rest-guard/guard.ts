@@ -69,7 +69,7 @@ export class Guard {
           isRefused: () => discord.refuses(authorization),
         }),
     );
-    this.#invalid = new InvalidRequests(limits.invalidLimit, now, emit);
+    this.#invalid = new InvalidRequests(limits, now, emit);
     this.#ban = new Ban(now, emit);
     this.#occupancy = new Occupancy(limits.maxQueue);
     this.#sweeper = setInterval(() => this.#buckets.sweep(now()), SWEEP_MS).unref();
@@ -168,11 +168,7 @@ export class Guard {
       passage.lane.scheduler.submit(passage.job);
     };
     if (delayMs <= 0) submit();
-    else if (delayMs < maxWaitMs) passage.timer = setTimeout(submit, delayMs);
-    else {
-      this.#leave(passage);
-      this.#own(passage, 'waited', 429, { message: WAITED }, FULL_RETRY_MS);
-    }
+    else passage.timer = setTimeout(submit, delayMs);
   }
 
   #waitedTooLong(passage: Passage): void {
@@ -256,13 +252,14 @@ export class Guard {
       return;
     }
     this.#ban.lifted();
+    // First: it may hold back those whose turn would come now.
+    if (call.authorization !== '') void lane.answered(status);
     lane.scheduler.finish(job, { status, limits });
     if (status === 429) {
       const scope = limits.scope ?? 'user';
       this.stats.rateLimited[scope]++;
       if (scope === 'global') this.emit({ type: 'rest.global-limit', retryAfterMs: limits.retryAfterMs ?? 0 });
     }
-    if (call.authorization !== '') void lane.answered(status);
     const refusal = (status === 401 || status === 403 || status === 429) && limits.scope !== 'shared';
     const read = refusal || (status === 404 && route.webhook !== null);
     if (!refusal) this.#invalid.answered(route, null);

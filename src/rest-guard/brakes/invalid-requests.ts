@@ -44,7 +44,7 @@ export class InvalidRequests {
   #held = false;
 
   constructor(
-    private readonly limit: number,
+    private readonly limits: { invalidLimit: number; maxWaitMs: number },
     private readonly now: () => number,
     private readonly emit: (event: RestEvent) => void,
   ) {}
@@ -74,7 +74,7 @@ export class InvalidRequests {
       invalid: tally?.invalid.total(now) ?? 0,
       valid: tally?.valid.total(now) ?? 0,
     });
-    const level = brakeFor({ endpoint: counts(endpoint), route: counts(all), total, limit: this.limit });
+    const level = brakeFor({ endpoint: counts(endpoint), route: counts(all), total, limit: this.limits.invalidLimit });
     const tally = endpoint ?? all;
     this.#enter(tally, level, total);
     if (level === 'stop') {
@@ -85,6 +85,7 @@ export class InvalidRequests {
     if (this.#held && !route.exempt) return HELD;
     if (level === 'off') return PASS;
     const at = Math.max(now, tally.nextAt);
+    if (at - now >= this.limits.maxWaitMs) return HELD;
     tally.nextAt = at + SLOW_MS;
     return { pass: true, delayMs: at - now };
   }
@@ -126,10 +127,10 @@ export class InvalidRequests {
   }
 
   #setHeld(total: number): void {
-    const held = total >= HOLD_ALL * this.limit;
+    const held = total >= HOLD_ALL * this.limits.invalidLimit;
     if (held === this.#held) return;
     this.#held = held;
-    this.emit({ type: 'rest.ban-near', held, total, limit: this.limit });
+    this.emit({ type: 'rest.ban-near', held, total, limit: this.limits.invalidLimit });
   }
 }
 
