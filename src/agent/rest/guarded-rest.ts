@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   CLUSTER_HEADER,
   GUARD_HEADER,
@@ -62,6 +63,9 @@ export interface GuardedRestOptions {
 const MAX_TRIES = 3;
 /** Idle connections to the guard, ms. */
 const KEEP_ALIVE_MS = 30_000;
+/** The guard has more connections to accept than the kernel holds: again after so long, ms, and so often. */
+const CROWD_MS = 10;
+const MAX_CROWD_TRIES = 100;
 const DEFAULT_TIMEOUT_MS = 15_000;
 const ORIGIN = 'http://rest-guard';
 
@@ -128,18 +132,32 @@ export class GuardedRest {
     const timeoutMs = typeof owner === 'object' && owner !== null ? this.#timeouts.get(owner) : undefined;
     const ours = timeoutMs !== undefined && url.startsWith(`${this.options.api}/`);
     if (!ours || (init.dispatcher !== undefined && init.dispatcher !== null)) return original.call(owner, url, init);
+    const attempt = (): Promise<RestResponse | 'crowded' | null> =>
+      this.#throughGuard(original, dispatcher, owner, url, init, timeoutMs);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      if (this.#watch.isUp) {
-        const answer = await this.#throughGuard(original, dispatcher, owner, url, init, timeoutMs);
-        if (answer !== null) return answer;
-      }
+      const answer = await this.#whileUp(attempt, init.signal);
+      if (answer !== null) return answer;
       await this.#pace.wait(url, init.signal);
       if (!this.#watch.isUp) break;
     }
     return this.#direct(original, owner, url, init, timeoutMs);
   }
 
-  /** null: Discord has not got it, or may well get it again. */
+  /** null: the guard is not there. */
+  async #whileUp(
+    attempt: () => Promise<RestResponse | 'crowded' | null>,
+    signal: AbortSignal | undefined,
+  ): Promise<RestResponse | null> {
+    for (let crowd = 0; crowd < MAX_CROWD_TRIES && this.#watch.isUp; crowd++) {
+      const answer = await attempt();
+      if (answer !== 'crowded') return answer;
+      await delay(CROWD_MS, undefined, { signal });
+    }
+    this.#watch.failed('it takes no connections');
+    return null;
+  }
+
+  /** null: Discord has not got it, or may well get it again. 'crowded': no connection could be made at the moment. */
   async #throughGuard(
     original: MakeRequest,
     dispatcher: object,
@@ -147,7 +165,7 @@ export class GuardedRest {
     url: string,
     init: RequestInit,
     timeoutMs = DEFAULT_TIMEOUT_MS,
-  ): Promise<RestResponse | null> {
+  ): Promise<RestResponse | 'crowded' | null> {
     const info = { sent: false };
     this.#watch.begin();
     try {
@@ -171,7 +189,9 @@ export class GuardedRest {
     } catch (error) {
       if (error instanceof GuardAnswered) throw error.cause;
       if (init.signal?.aborted === true) throw error;
-      this.#watch.failed((error as NodeJS.ErrnoException).code ?? (error as Error).message);
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code === 'EAGAIN') return 'crowded';
+      this.#watch.failed(code ?? message);
       if (!info.sent || isRepeatable(init)) return null;
       throw new RestGuardLostError(init.method ?? 'GET', { cause: error });
     } finally {
