@@ -22,9 +22,10 @@ import { BotChannel } from './bot-channel';
 import { Channel } from './channel';
 import { ManagedClient, type Parked } from './client/managed-client';
 import { AgentMetrics } from './metrics/agent-metrics';
-import { watchModules, type DiscordJs, type RestModule } from './module-hook';
+import { watchModules, type DiscordJs } from './module-hook';
 import { boundOutput, rotateOutput } from './output';
 import { Permits } from './permits';
+import { GuardedRest, type RestModule, type UndiciAgent } from './rest/guarded-rest';
 import { Sampler } from './sampler';
 
 /** Sessions are reported this often, ms, when they have changed. */
@@ -48,6 +49,7 @@ export class Agent {
   readonly #permits: Permits;
   readonly #sampler: Sampler;
   readonly #metrics = new AgentMetrics((text) => console.warn(`botctl: ${text}`));
+  readonly #guardedRest: GuardedRest | null;
   readonly #clients = new Map<Client, ManagedClient>();
   readonly #reported = new Map<number, string>();
   readonly #notices = new Map<NoticeCode, string>();
@@ -72,6 +74,7 @@ export class Agent {
     });
     this.#bot = new BotChannel(process, this.#channel);
     this.#permits = new Permits((frame) => this.#channel.send(frame));
+    this.#guardedRest = this.#makeGuardedRest();
     this.#sampler = new Sampler(
       () => this.#reports(),
       () => this.#bridge?.dataSample?.() ?? null,
@@ -79,10 +82,21 @@ export class Agent {
     );
   }
 
+  #makeGuardedRest(): GuardedRest | null {
+    const { restGuard: guard, discordApi: api, clusterId } = this.boot;
+    if (guard === null) return null;
+    const onPath = (reason: string | null): void => {
+      if (reason === null) return this.#noticeOver('rest-direct');
+      const pace = `at most ${guard.directPerSecond} per second`;
+      this.#notice('rest-direct', `the REST guard is not there (${reason}): calls go to Discord directly, ${pace}`);
+    };
+    return new GuardedRest({ guard, api, clusterId, onPath });
+  }
+
   start(): void {
     watchModules({
       onDiscordJs: (exports) => this.#onDiscordJs(exports),
-      onRest: (exports) => this.#onRest(exports),
+      onRest: (exports, require) => this.#onRest(exports, require),
       onError: (error) => this.#onError(error),
     });
     subscribe('undici:request:create', (message) => this.#guard(() => this.#onRequest(message)));
@@ -124,8 +138,12 @@ export class Agent {
     exports.ShardingManager.prototype.spawn = refuse;
   }
 
-  #onRest(exports: RestModule): void {
+  #onRest(exports: RestModule, require: (name: string) => unknown): void {
     if (this.boot.discordApi !== STOCK_API) exports.DefaultRestOptions.api = this.boot.discordApi;
+    if (this.#guardedRest === null) return;
+    const { Agent: undici } = require('undici') as { Agent: UndiciAgent };
+    if (this.#guardedRest.install(exports, undici)) return;
+    this.#notice('rest-direct', 'REST calls do not pass the guard: it takes discord.js 14.12 or newer');
   }
 
   /** A gateway is asked for although no client that we know logs in: discord.js is inside a bundle. */
@@ -171,6 +189,8 @@ export class Agent {
     });
     managed.install();
     this.#clients.set(client, managed);
+    // The guard looks for an instance that nobody has changed; measuring changes it.
+    this.#guard(() => this.#guardedRest?.adopt(client.rest));
     this.#guard(() => this.#metrics.watch(client));
     this.#channel.send({ t: 'login', clients: this.#clients.size, discordJs: version });
   }
@@ -378,6 +398,12 @@ export class Agent {
     if (this.#notices.get(code) === text) return;
     this.#notices.set(code, text);
     if (this.#channel.attached) this.#channel.send({ t: 'notice', code, text });
+  }
+
+  /** What a notice said holds no longer. */
+  #noticeOver(code: NoticeCode): void {
+    if (!this.#notices.delete(code)) return;
+    this.#channel.send({ t: 'notice-over', code });
   }
 
   #guard(work: () => void): void {

@@ -1,4 +1,5 @@
-import Module from 'node:module';
+import Module, { createRequire } from 'node:module';
+import type { RestModule } from './rest/guarded-rest';
 
 /** What a `discord.js` 14 module exports, as far as the agent uses it. */
 export interface DiscordJs {
@@ -8,18 +9,16 @@ export interface DiscordJs {
   SimpleShardingStrategy: new (manager: unknown) => object;
 }
 
-export interface RestModule {
-  DefaultRestOptions: { api: string };
-}
-
 export interface ModuleListeners {
   /** Called once per copy, before any code of the bot has seen it. */
   onDiscordJs: (exports: DiscordJs) => void;
-  onRest: (exports: RestModule) => void;
+  /** `require` loads what that copy itself would load. */
+  onRest: (exports: RestModule, require: (name: string) => unknown) => void;
   /** A listener failed; the bot has not noticed. */
   onError: (error: unknown) => void;
 }
 
+type ResolveFilename = (request: string, parent: unknown, isMain: boolean) => string;
 type Load = (this: unknown, request: string, parent: unknown, isMain: boolean) => unknown;
 
 /**
@@ -27,14 +26,15 @@ type Load = (this: unknown, request: string, parent: unknown, isMain: boolean) =
  * A bot can have several copies, so they are recognised by what they export, not by their name.
  */
 export function watchModules(listeners: ModuleListeners): void {
-  const loader = Module as unknown as { _load: Load };
+  const loader = Module as unknown as { _load: Load; _resolveFilename: ResolveFilename };
   const load = loader._load;
   const seen = new WeakSet();
   loader._load = function (this: unknown, ...args): unknown {
     const exports: unknown = load.apply(this, args);
     if (typeof exports === 'object' && exports !== null && !seen.has(exports)) {
       try {
-        if (see(exports, listeners)) seen.add(exports);
+        const require = (name: string): unknown => createRequire(loader._resolveFilename(...args))(name);
+        if (see(exports, listeners, require)) seen.add(exports);
       } catch (error) {
         listeners.onError(error);
       }
@@ -43,7 +43,7 @@ export function watchModules(listeners: ModuleListeners): void {
   };
 }
 
-function see(exports: object, { onDiscordJs, onRest }: ModuleListeners): boolean {
+function see(exports: object, { onDiscordJs, onRest }: ModuleListeners, require: (name: string) => unknown): boolean {
   // Own keys only: touching a getter of a foreign module could load half of it.
   if (
     Object.hasOwn(exports, 'ShardClientUtil') &&
@@ -54,7 +54,7 @@ function see(exports: object, { onDiscordJs, onRest }: ModuleListeners): boolean
     return true;
   }
   if (Object.hasOwn(exports, 'DefaultRestOptions') && Object.hasOwn(exports, 'REST')) {
-    onRest(exports as RestModule);
+    onRest(exports as RestModule, require);
     return true;
   }
   return false;

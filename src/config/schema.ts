@@ -132,6 +132,32 @@ const sharding = z
   .prefault({})
   .describe('Shards and the processes that hold them.');
 
+const rest = z
+  .strictObject(
+    {
+      guard: flag()
+        .prefault(true)
+        .describe(
+          'One limiter for the REST calls of all clusters. false: every cluster counts for itself, as discord.js does.',
+        ),
+      globalPerSecond: integer(1, 100_000)
+        .prefault(50)
+        .describe('Requests per second that Discord allows to the bot. Interactions do not count.'),
+      maxQueue: integer(1, 1_000_000)
+        .prefault(10_000)
+        .describe('Requests that wait at most; more are answered 429, which makes the bot try them later.'),
+      maxWait: duration('1s', '10m')
+        .prefault('60s')
+        .describe("Longest wait of one request before it is answered 429. The bot's own time-outs begin after it."),
+      invalidRequests: integer(100, 1_000_000)
+        .prefault(10_000)
+        .describe('Refused requests (401, 403, 429) in 10 minutes at which Discord bans the address.'),
+    },
+    { error: 'expected a mapping' },
+  )
+  .prefault({})
+  .describe('REST calls of the bot to Discord.');
+
 const identify = z
   .strictObject(
     {
@@ -393,6 +419,7 @@ export const schema = z.strictObject(
     sharding,
     identify,
     gateway,
+    rest,
     postgres,
     redis,
     cache,

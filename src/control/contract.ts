@@ -3,6 +3,8 @@
  * folder). Bodies are JSON. Errors are `ApiError` with a proper status code.
  */
 
+import type { GuardSnapshot } from '../rest-guard/stats';
+
 export const CONTROL_API_VERSION = 1;
 
 export type SupervisorState = 'starting' | 'running' | 'stopping' | 'dead' | 'deaf';
@@ -103,6 +105,17 @@ export interface ServerStatus {
 
 export interface PostgresStatus extends ServerStatus {
   shards: number;
+}
+
+/** The limiter through which all clusters call Discord. */
+export interface RestGuardStatus {
+  /** down: the clusters call Discord directly. */
+  state: 'up' | 'down';
+  pid: number | null;
+  restarts: number;
+  message: string | null;
+  /** null: no figures yet. */
+  figures: GuardSnapshot | null;
 }
 
 export interface DatabaseShardStatus {
@@ -214,6 +227,8 @@ export interface Status {
   shards: ShardStatus[];
   identify: IdentifyStatus;
   gateway: GatewayStatus;
+  /** null: the clusters call Discord each by itself (`rest.guard: false`). */
+  rest: RestGuardStatus | null;
   postgres: PostgresStatus;
   redis: ServerStatus;
   /** null: there are no database shards. */

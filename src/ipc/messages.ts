@@ -9,6 +9,7 @@
 import type { DataSample } from './data-sample';
 import type { BotCheckSample } from './health-sample';
 import type { Readings } from './readings';
+import type { RestGuardBoot } from './rest-guard';
 
 /** Raised whenever a frame changes its meaning. Supervisor and agent of different versions do not adopt each other. */
 export const PROTOCOL_VERSION = 1;
@@ -89,6 +90,7 @@ export type NoticeCode =
   | 'shards-overridden' // the bot set `shards`/`shardCount` itself; the plan's values were used
   | 'sharding-manager' // the entry starts discord.js's own ShardingManager
   | 'snapshot-failed' // the caches could not be saved; the next start identifies
+  | 'rest-direct' // REST calls do not pass the guard, or not at the moment
   | 'session-not-resumed' // a saved session was refused or timed out
   | 'agent-error'; // an error inside the agent, contained
 
@@ -137,6 +139,8 @@ export type AgentToSupervisor =
   /** All shards of all clients of this cluster are ready (clientReady). */
   | { t: 'ready' }
   | { t: 'notice'; code: NoticeCode; text: string }
+  /** What the notice said holds no longer. */
+  | { t: 'notice-over'; code: NoticeCode }
   /** Answer to `ping`. */
   | { t: 'pong'; id: number }
   /** Answer to `park`: gateway connections are closed resumably. `snapshot`: file with the caches, or null. */
@@ -197,6 +201,8 @@ export interface BootRecord {
   env: Record<string, string>;
   /** REST base URL (`discord.api`), e.g. https://discord.com/api; bots use it without knowing. */
   discordApi: string;
+  /** null: REST calls go to Discord directly. */
+  restGuard: RestGuardBoot | null;
   gateway: GatewayBot;
   timings: AgentTimings;
   /** Sessions to resume and the snapshot of the caches that belongs to them; absent: identify. */

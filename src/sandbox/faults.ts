@@ -31,6 +31,8 @@ export interface FaultOptions {
   status?: number;
   count?: number;
   guilds?: number;
+  /** What the paths begin with. */
+  path?: string;
 }
 
 /** The request cannot be carried out; names the field. */
@@ -90,6 +92,7 @@ export class Faults {
           number(options.status, 'status', 500, 400, 599),
           number(options.count, 'count', Number.MAX_SAFE_INTEGER, 0, Number.MAX_SAFE_INTEGER),
           seconds,
+          options.path,
         );
         break;
       case 'guild-outage':

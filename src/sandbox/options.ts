@@ -1,3 +1,5 @@
+import type { RestLimitOptions } from './rest-limits';
+
 /** Durations in ms. */
 export interface SandboxOptions {
   guilds: number;
@@ -24,6 +26,10 @@ export interface SandboxOptions {
   token: string | null;
   /** REST requests per second over which 429 is answered; 0: no limit. */
   restPerSecond: number;
+  /** Discord's REST limits, enforced strictly; null: not at all. */
+  restLimits: RestLimitOptions | null;
+  /** Time that each REST answer takes. */
+  restLatencyMs: number;
   port: number;
 }
 
@@ -46,6 +52,8 @@ const DEFAULTS: SandboxOptions = {
   disallowedIntents: 0,
   token: null,
   restPerSecond: 0,
+  restLimits: null,
+  restLatencyMs: 0,
   port: 0,
 };
 

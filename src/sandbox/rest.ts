@@ -1,8 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Accounting } from './accounting';
 import type { Gateway } from './gateway';
 import type { IdentifyRules } from './identify-rules';
 import type { SandboxOptions } from './options';
+import { RequestIds } from './request-ids';
+import { RestLimits } from './rest-limits';
 import type { Weather } from './weather';
 import { application, botIdOf, botUser, messageBody, type Payload, type World } from './world';
 
@@ -46,12 +49,16 @@ const UNKNOWN_CHANNEL: Answer = { status: 404, body: { message: 'Unknown Channel
 /** Discord's REST API, as far as bots use it beside the gateway. */
 export class Rest {
   counts: RestCounts = { requests: 0, rateLimited: 0, unauthorised: 0, unknownRoutes: 0 };
+  readonly limits: RestLimits | null;
+  readonly requestIds = new RequestIds();
   readonly #commands = new Map<string, Payload[]>();
   readonly #routes: Route[];
   #window = { start: 0, count: 0 };
 
   constructor(private readonly deps: RestDeps) {
     this.#routes = this.#makeRoutes();
+    const { restLimits } = deps.options;
+    this.limits = restLimits === null ? null : new RestLimits(restLimits);
   }
 
   async answer(request: IncomingMessage, response: ServerResponse, url: URL): Promise<void> {
@@ -59,8 +66,11 @@ export class Rest {
     const path = url.pathname.replace(/^\/api(\/v\d+)?/, '');
     const method = request.method ?? 'GET';
     const text = await readBody(request);
-    const failure = this.deps.weather.takeRestError();
+    if (this.deps.options.restLatencyMs > 0) await delay(this.deps.options.restLatencyMs);
+    if (this.#refused(request, response, method, path)) return;
+    const failure = this.deps.weather.takeRestError(path);
     if (failure !== null) {
+      if (failure === 401 || failure === 403) this.limits?.invalid();
       reply(response, { status: failure, body: { message: `${failure}: in the sandbox`, code: 0 } });
       return;
     }
@@ -82,15 +92,31 @@ export class Rest {
       const token = (request.headers.authorization ?? '').replace(/^(Bot|Bearer)\s+/i, '');
       if (auth && !this.deps.gateway.accepts(token)) {
         this.counts.unauthorised++;
+        this.limits?.invalid();
         reply(response, { status: 401, body: { message: '401: Unauthorized', code: 0 } });
         return;
       }
       const call = { botId: botIdOf(token), params: match.slice(1), query: url.searchParams, body: parseBody(text) };
+      this.requestIds.see(request.headers['x-request-id'], Array.isArray(call.body) ? null : call.body['content']);
       reply(response, handle(call));
       return;
     }
     this.counts.unknownRoutes++;
     reply(response, { status: 404, body: { message: '404: Not Found', code: 0 } });
+  }
+
+  /** Discord's own limits, when they are asked for. */
+  #refused(request: IncomingMessage, response: ServerResponse, method: string, path: string): boolean {
+    const taken = this.limits?.take(method, path, request.headers.authorization ?? '');
+    if (taken === undefined) return false;
+    const { headers, body } = 'refusal' in taken ? taken.refusal : { headers: taken.headers, body: null };
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+    if (body === null) return false;
+    this.counts.rateLimited++;
+    response.statusCode = 429;
+    if (!response.hasHeader('content-type')) response.setHeader('content-type', 'application/json');
+    response.end(typeof body === 'string' ? body : JSON.stringify(body));
+    return true;
   }
 
   /** Interactions are exempt from the global limit. */
@@ -211,9 +237,11 @@ export class Rest {
 
 function reply(response: ServerResponse, { status, body }: Answer): void {
   response.statusCode = status;
-  response.setHeader('x-ratelimit-limit', '1000');
-  response.setHeader('x-ratelimit-remaining', '999');
-  response.setHeader('x-ratelimit-reset-after', '1');
+  if (!response.hasHeader('x-ratelimit-limit')) {
+    response.setHeader('x-ratelimit-limit', '1000');
+    response.setHeader('x-ratelimit-remaining', '999');
+    response.setHeader('x-ratelimit-reset-after', '1');
+  }
   if (body === undefined) return void response.end();
   response.setHeader('content-type', 'application/json');
   response.end(JSON.stringify(body));

@@ -6,6 +6,7 @@ import { emptyCounts, Gateway } from './gateway';
 import { IdentifyRules, type SessionStart, type Violation } from './identify-rules';
 import { withDefaults, type SandboxOptions } from './options';
 import { Rest } from './rest';
+import { emptyLimitCounts, type RestLimitCounts } from './rest-limits';
 import { Traffic } from './traffic';
 import { Weather } from './weather';
 import { World } from './world';
@@ -33,6 +34,10 @@ export interface SandboxReport extends EventReport {
   restRateLimited: number;
   restUnauthorised: number;
   restUnknownRoutes: number;
+  /** null: limits are not enforced. */
+  restLimits: RestLimitCounts | null;
+  /** Requests that carried an id, and how many of these came more than once. */
+  restIds: { distinct: number; doubled: number };
   sessionStart: SessionStart;
 }
 
@@ -119,11 +124,23 @@ export class Sandbox {
     this.#faults.cause(name, options);
   }
 
+  /** How often a request with this id was done. */
+  requestCount(id: string): number {
+    return this.#rest.requestIds.count(id);
+  }
+
+  /** Bans the address for so long, ms. Only where limits are enforced. */
+  banRest(ms: number): void {
+    this.#rest.limits?.ban(ms);
+  }
+
   resetCounters(): void {
     this.#rules.reset();
     this.#accounting.reset();
     this.#gateway.counts = emptyCounts();
     this.#rest.counts = { requests: 0, rateLimited: 0, unauthorised: 0, unknownRoutes: 0 };
+    if (this.#rest.limits !== null) this.#rest.limits.counts = emptyLimitCounts();
+    this.#rest.requestIds.reset();
     this.#traffic.changes = 0;
   }
 
@@ -152,6 +169,8 @@ export class Sandbox {
       restRateLimited: rest.rateLimited,
       restUnauthorised: rest.unauthorised,
       restUnknownRoutes: rest.unknownRoutes,
+      restLimits: this.#rest.limits === null ? null : { ...this.#rest.limits.counts },
+      restIds: this.#rest.requestIds.report(),
       sessionStart: this.#rules.sessionStart,
     };
   }

@@ -4,7 +4,7 @@ export class Weather {
   #outageUntil = 0;
   #deaf = new Map<number | 'all', number>();
   #latency: { until: number; ms: number } | null = null;
-  #restError: { until: number; left: number; status: number } | null = null;
+  #restError: { until: number; left: number; status: number; path: string } | null = null;
   #identifyClose: { code: number; left: number } | null = null;
 
   constructor(private readonly now: () => number = Date.now) {}
@@ -25,8 +25,9 @@ export class Weather {
     this.#latency = { until: this.#in(seconds), ms };
   }
 
-  failRest(status: number, count: number, seconds: number): void {
-    this.#restError = { until: this.#in(seconds), left: count, status };
+  /** @param path what the paths that fail begin with, without /api and version */
+  failRest(status: number, count: number, seconds: number, path = ''): void {
+    this.#restError = { until: this.#in(seconds), left: count, status, path };
   }
 
   /** The next `count` IDENTIFYs are answered by closing with `code`; 0: none any more. */
@@ -53,10 +54,10 @@ export class Weather {
   }
 
   /** Status with which the next REST request fails, or null. */
-  takeRestError(): number | null {
+  takeRestError(path: string): number | null {
     if (this.isOutage) return 503;
     const error = this.#restError;
-    if (error === null || this.now() >= error.until || error.left <= 0) return null;
+    if (error === null || this.now() >= error.until || error.left <= 0 || !path.startsWith(error.path)) return null;
     error.left--;
     return error.status;
   }

@@ -482,6 +482,11 @@ export class Cluster implements BroadcastMember {
         this.#notices.set(frame.code, frame.text);
         this.#emit({ type: 'cluster.notice', cluster: this.id, code: frame.code, text: frame.text });
         break;
+      case 'notice-over':
+        if (this.#notices.delete(frame.code)) {
+          this.#emit({ type: 'cluster.notice-over', cluster: this.id, code: frame.code });
+        }
+        break;
       case 'parked':
         run.onParked?.(frame);
         break;

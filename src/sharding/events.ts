@@ -12,6 +12,7 @@ export type MasterEvent =
   | { type: 'cluster.retry'; cluster: number; state: 'backoff' | 'crash-loop'; delayMs: number; deaths: number }
   | { type: 'cluster.fatal'; cluster: number; closeCode: number; message: string }
   | { type: 'cluster.notice'; cluster: number; code: NoticeCode; text: string }
+  | { type: 'cluster.notice-over'; cluster: number; code: NoticeCode }
   | { type: 'cluster.parked'; cluster: number; sessions: number; snapshot: boolean; tookMs: number }
   | { type: 'cluster.output'; cluster: number; line: OutputLine }
   | { type: 'cluster.output-skipped'; cluster: number; bytes: number }

@@ -2,6 +2,7 @@ import { rmSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { PROTOCOL_VERSION, type BootRecord, type GatewayBot, type Hello } from '../ipc/messages';
+import type { RestGuardBoot } from '../ipc/rest-guard';
 import { AgentServer, type AgentHandlers, type AgentLink } from './agent-server';
 import { Broadcaster } from './broadcast';
 import type { Clock } from './clock';
@@ -42,6 +43,8 @@ export interface MasterOptions {
   gatewayAsOf: number;
   /** REST base URL handed to the bots. */
   discordApi: string;
+  /** How the bots reach the REST guard; null: there is none. */
+  restGuard: RestGuardBoot | null;
   /** State folder (0700). */
   stateDir: string;
   /** Path of the socket for agents, short enough for the kernel. */
@@ -233,7 +236,7 @@ export class Master {
   }
 
   #launch(boot: ClusterBoot, outFile: string, errFile: string): ClusterProcess {
-    const { bot, gateway, discordApi, agentSocket } = this.#options;
+    const { bot, gateway, discordApi, restGuard, agentSocket } = this.#options;
     const record: BootRecord = {
       ...boot,
       protocol: PROTOCOL_VERSION,
@@ -241,6 +244,7 @@ export class Master {
       socketPath: agentSocket,
       env: bot.secretEnv,
       discordApi,
+      restGuard,
       gateway,
     };
     return launchCluster({

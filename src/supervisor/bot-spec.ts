@@ -22,6 +22,8 @@ export interface BotSpecOptions {
   /** Values that may not be in the process's visible environment. */
   secrets: readonly string[];
   discordApi: string;
+  /** REST calls pass the guard. */
+  restGuard: boolean;
   /** Of botctl: an agent of another version is not adopted. */
   version: string;
 }
@@ -48,7 +50,7 @@ export function botSpec(options: BotSpecOptions): BotSpec {
   };
   const all = [...nodeArgs, '--require', agent, ...typescript, entry, ...args];
   const fingerprint = createHash('sha256')
-    .update(JSON.stringify([all, cwd, token, botEnv, options.discordApi, options.version]))
+    .update(JSON.stringify([all, cwd, token, botEnv, options.discordApi, options.restGuard, options.version]))
     .digest('hex')
     .slice(0, 32);
   return {

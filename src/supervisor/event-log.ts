@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { scopeName, type HealthEvent } from '../health';
+import type { NoticeCode } from '../ipc/messages';
 import type { MasterEvent } from '../sharding/events';
 
 /** Levels of pino by the numbers that bots' JSON lines carry. */
@@ -17,6 +18,9 @@ const OWN_FIELDS = ['level', 'time', 'timestamp', 'msg', 'message', 'pid', 'host
 
 /** Close code with which the agent, or @discordjs/ws, closes a connection in order to resume it. */
 const CLOSED_BY_US = 4_200;
+
+/** What is said when a notice holds no longer. */
+const OVER: Partial<Record<NoticeCode, string>> = { 'rest-direct': 'REST calls pass the guard again' };
 
 /** Writes events as log lines. */
 export function logEvent(logger: Logger, event: MasterEvent | HealthEvent): void {
@@ -50,6 +54,9 @@ export function logEvent(logger: Logger, event: MasterEvent | HealthEvent): void
       break;
     case 'cluster.notice':
       logger.warn(about(event), event.text);
+      break;
+    case 'cluster.notice-over':
+      logger.info(about(event), `cluster ${event.cluster}: ${OVER[event.code] ?? `${event.code} is over`}`);
       break;
     case 'cluster.parked':
       logger.info(about(event), `cluster ${event.cluster} closed ${event.sessions} sessions resumably`);

@@ -1,5 +1,11 @@
-import { CONTROL_API_VERSION, type ClusterStatus, type ShardStatus, type Status } from '../control/contract';
 import type { HealthScope, HealthView } from '../health';
+import {
+  CONTROL_API_VERSION,
+  type ClusterStatus,
+  type RestGuardStatus,
+  type ShardStatus,
+  type Status,
+} from '../control/contract';
 import type { DataSample } from '../ipc/data-sample';
 import type { MasterView } from '../sharding/master';
 import { buildDataStatus, type DataView } from './data-status';
@@ -16,6 +22,8 @@ export interface StatusInput {
   entry: string | null;
   stateDir: string;
   tiers: TierStatus;
+  /** null: there is none. */
+  rest: RestGuardStatus | null;
   /** null: there are no database shards. */
   data: DataView | null;
   /** What the supervisor itself does with them. */
@@ -54,6 +62,7 @@ export function buildStatus(input: StatusInput): Status {
     shards,
     identify: identifyStatus(master),
     gateway: master?.gate ?? { gate: 'passing', retryAt: null, reason: null },
+    rest: input.rest,
     postgres: tiers.postgres,
     redis: tiers.redis,
     data: input.data === null ? null : buildDataStatus(input.data, samplesOf(input)),
@@ -124,6 +133,7 @@ function findProblems(input: StatusInput, clusters: ClusterStatus[], shards: Sha
   );
   const waiting = shards.filter(({ state, cluster }) => state !== 'ready' && running.has(cluster));
   if (waiting.length > 0) problems.push(`${plural(waiting.length, 'shard')} not ready: ${summary(waiting)}.`);
+  problems.push(...restProblems(input.rest));
   if (tiers.postgres.state === 'down') problems.push(`Postgres is down: ${tiers.postgres.message ?? 'no answer'}.`);
   if (tiers.redis.state === 'down') problems.push(`Redis is down: ${tiers.redis.message ?? 'no answer'}.`);
   if (input.data !== null && tiers.postgres.state === 'up') {
@@ -160,6 +170,22 @@ function saidAlready(
         return false;
     }
   };
+}
+
+function restProblems(rest: RestGuardStatus | null): string[] {
+  if (rest === null) return [];
+  if (rest.state === 'down') {
+    return [`The REST guard is down (${rest.message ?? 'starting'}); the clusters call Discord directly.`];
+  }
+  const gauges = rest.figures?.gauges;
+  if (gauges === undefined) return [];
+  if (gauges.unauthorized) return ['Discord refuses the token (401): nothing is sent with it. Set a valid bot.token.'];
+  if (gauges.bannedForMs > 0) return ['Discord has banned this address for invalid requests; botctl waits it out.'];
+  const stopped = gauges.braked.filter(({ level }) => level === 'stop');
+  if (stopped.length === 0) return [];
+  const names = stopped.slice(0, MAX_NAMED).map(({ route }) => route);
+  const more = stopped.length > names.length ? ' and more' : '';
+  return [`REST calls are stopped since Discord refuses them: ${names.join(', ')}${more}.`];
 }
 
 function clusterProblem({ id, state, message, lastExit }: ClusterStatus): string | null {

@@ -10,6 +10,7 @@ import type { HealthChecker } from '../health';
 import { HttpServer } from '../http';
 import type { GatewayBot } from '../ipc/messages';
 import { Metrics } from '../metrics';
+import type { RestGuardBoot } from '../ipc/rest-guard';
 import { systemClock } from '../sharding/clock';
 import type { Cluster } from '../sharding/cluster';
 import { fetchGatewayBot } from '../sharding/gateway-info';
@@ -28,6 +29,8 @@ import { logEvent } from './event-log';
 import { createHealthChecker } from './health';
 import { controlMetrics, httpMetrics } from './metrics-answers';
 import { MetricsFeed } from './metrics-feed';
+import { RestGuardProcess } from './rest-guard-process';
+import { logRestEvent } from './rest-guard-log';
 import { SandboxProcess } from './sandbox-process';
 import { SdNotify } from './sd-notify';
 import { prepareStateDir } from './state-dir';
@@ -53,6 +56,8 @@ export interface SupervisorOptions {
 
 /** Told to systemd and to the log, ms. */
 const STATUS_INTERVAL_MS = 10_000;
+/** The guard outlives clusters that nobody takes over by so long, ms: they still have work to finish. */
+const REST_LINGER_MS = 60_000;
 /** A cluster that an operator restarts has this long to get ready before the command gives up waiting, ms. */
 const RESTART_TIMEOUT_MS = 120_000;
 
@@ -67,6 +72,7 @@ export class Supervisor {
   #control: ControlServer | null = null;
   #http: HttpServer | null = null;
   #sandbox: SandboxProcess | null = null;
+  #restGuard: RestGuardProcess | null = null;
   #tiers: Tiers | null = null;
   #data: DataTier | null = null;
   #housekeeping: DataHousekeeping | null = null;
@@ -132,6 +138,7 @@ export class Supervisor {
       entry: config.bot.entry,
       stateDir: config.stateDir,
       tiers: this.#tiers?.status ?? NO_TIERS,
+      rest: this.#restGuard?.status ?? null,
       data: this.#data?.view() ?? null,
       ownData: this.#housekeeping?.sample() ?? null,
       health: this.#health?.view() ?? null,
@@ -291,7 +298,10 @@ export class Supervisor {
       ...(previousTotal !== undefined && { previousTotal }),
     });
     const plan = planClusters(assignment.assign(found.gateway), sharding.shardsPerCluster);
-    const data = await this.#dataSettings(plan.clusters.length, found);
+    const [data, restGuard] = await Promise.all([
+      this.#dataSettings(plan.clusters.length, found),
+      this.#startRestGuard(found.api, plan.clusters.length),
+    ]);
     const shardCount = plan.clusters.reduce((sum, { shardIds }) => sum + shardIds.length, 0);
     logger.info(`plan: ${shardCount} of ${plan.totalShards} shards in ${plan.clusters.length} clusters`);
 
@@ -310,11 +320,13 @@ export class Supervisor {
         data,
         secrets,
         discordApi: found.api,
+        restGuard: config.rest.guard,
         version,
       }),
       gateway: found.gateway,
       gatewayAsOf: found.asOf,
       discordApi: found.api,
+      restGuard,
       stateDir,
       agentSocket: join(socketDir(stateDir), 'agents.sock'),
       cluster: {
@@ -381,6 +393,32 @@ export class Supervisor {
       logger,
     });
     this.#health.start();
+  }
+
+  /** The limiter for all clusters; what each of them has to know of it. */
+  async #startRestGuard(api: string, clusters: number): Promise<RestGuardBoot | null> {
+    const { config, logger, env, version } = this.#options;
+    const { guard, globalPerSecond, maxQueue, maxWait, invalidRequests } = config.rest;
+    if (!guard) return null;
+    const socketPath = join(socketDir(config.stateDir), 'rest.sock');
+    this.#restGuard = new RestGuardProcess({
+      stateDir: config.stateDir,
+      settings: {
+        socketPath,
+        api,
+        globalPerSecond,
+        maxQueue,
+        maxWaitMs: maxWait,
+        invalidLimit: invalidRequests,
+        lingerMs: config.sharding.graceTime + REST_LINGER_MS,
+      },
+      version,
+      env: { PATH: env['PATH'], NODE_EXTRA_CA_CERTS: env['NODE_EXTRA_CA_CERTS'] },
+      emit: (event) => logRestEvent(logger, event),
+    });
+    await this.#restGuard.start();
+    const directPerSecond = Math.max(1, Math.floor(globalPerSecond / clusters));
+    return { socketPath, directPerSecond, maxWaitMs: maxWait };
   }
 
   /** What the SDK in each cluster is told. @throws PoolBudgetError */
@@ -468,6 +506,7 @@ export class Supervisor {
     this.#health?.stop();
     this.#health = null;
     await this.#stopClusters(config.sharding.stopTimeout);
+    await this.#settle('REST guard', this.#restGuard?.stop());
     await this.#settle('sandbox', this.#sandbox?.stop());
     await this.#settle('housekeeping', this.#housekeeping?.stop());
     await this.#settle('database shards', this.#data?.stop());

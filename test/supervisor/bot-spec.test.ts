@@ -30,6 +30,7 @@ const BASE: BotSpecOptions = {
   },
   secrets: ['the-bot-token', 'the-api-key', 'the-password'],
   discordApi: 'https://discord.com/api',
+  restGuard: true,
   version: '0.1.0',
 };
 
@@ -78,6 +79,7 @@ describe('botSpec', () => {
       { cwd: '/srv' },
       { token: 'another' },
       { botEnv: {} },
+      { restGuard: false },
       { discordApi: 'http://127.0.0.1:1/api' },
       { version: '0.2.0' },
     ];

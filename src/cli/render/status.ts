@@ -10,6 +10,7 @@ import type {
 import { renderColumns, type Column } from './columns';
 import { formatBytes, formatCount, formatDuration, formatPlural, formatRanges, plainText } from './format';
 import { HEALTH_TONES, summary } from './health';
+import { restLine } from './rest';
 import { CLUSTER_TONES, SHARD_TONES, headlineOf } from './states';
 import { Style, visibleWidth, type StyleOptions } from './style';
 
@@ -182,7 +183,7 @@ class StatusPage {
   }
 
   #facts(): string[] {
-    const { supervisor, gateway, postgres, redis } = this.status;
+    const { supervisor, gateway, rest, postgres, redis } = this.status;
     const retry = gateway.retryAt === null ? '' : `, next attempt ${this.#until(gateway.retryAt)}`;
     const gate =
       gateway.gate === 'passing'
@@ -200,6 +201,7 @@ class StatusPage {
       ...this.#health(),
       ...gate.flatMap((text) => this.#fact('Gateway', text)),
       ...this.#fact('Identifies', this.#identify(this.status.identify)),
+      ...(rest === null ? [] : this.#fact('REST', restLine(rest, this.#style))),
       ...this.#fact('Postgres', this.#postgres(postgres)),
       ...this.#fact('Redis', this.#server(redis)),
       ...this.#data(),

@@ -1,0 +1,89 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { DISCORD_LIMITS, Sandbox } from '../../src/sandbox';
+import { until } from '../support/until';
+import { Botctl } from './support/botctl';
+
+const CLUSTERS = 8;
+const COUNT = 100;
+
+describe('the REST guard of a running bot', () => {
+  let sandbox: Sandbox;
+  let botctl: Botctl;
+
+  afterEach(async () => {
+    await botctl.dispose();
+    await sandbox.close();
+  });
+
+  async function start(rest: object): Promise<void> {
+    sandbox = new Sandbox({
+      guilds: 160,
+      shards: CLUSTERS,
+      maxConcurrency: 16,
+      restLimits: { ...DISCORD_LIMITS, perRoute: { limit: 5, windowMs: 1_000 } },
+    });
+    const { apiUrl } = await sandbox.listen();
+    botctl = new Botctl({
+      bot: 'rest-load.cjs',
+      api: apiUrl,
+      config: {
+        bot: { env: { COUNT, RATE: 50 } },
+        sharding: { totalShards: CLUSTERS, shardsPerCluster: 1 },
+        rest,
+      },
+    });
+    botctl.start();
+  }
+
+  /** How each request ended, as its bot saw it. */
+  function outcomes(): Record<string, string> {
+    const found = [...botctl.logs().matchAll(/outcomes (\{.*?\})"/g)];
+    return Object.assign(
+      {},
+      ...found.map(([, text = '']) => JSON.parse(text.replaceAll('\\"', '"')) as object),
+    ) as Record<string, string>;
+  }
+
+  const all = (): boolean => Object.keys(outcomes()).length === CLUSTERS * COUNT;
+  const distinct = (): number => sandbox.report().restIds.distinct;
+
+  it('lets eight clusters use the whole limit and never passes it; killed under load, it loses and doubles nothing', async () => {
+    await start({ guard: true });
+    await until(() => distinct() > 100, { timeoutMs: 30_000 });
+    const before = { at: performance.now(), requests: distinct() };
+    await delay(5_000);
+    const perSecond = ((distinct() - before.requests) * 1_000) / (performance.now() - before.at);
+    expect(sandbox.report().restLimits).toMatchObject({ global429: 0, route429: 0 });
+    expect(perSecond).toBeGreaterThanOrEqual(0.95 * 50);
+
+    const { rest } = await botctl.status();
+    expect(rest?.figures?.gauges.queued).toBeGreaterThan(0);
+    process.kill(rest!.pid!, 'SIGKILL');
+    const status = await botctl.untilStatus((now) => now.rest?.state === 'up' && now.rest.pid !== rest!.pid);
+    expect(status.rest?.restarts).toBe(1);
+    await until(all, { timeoutMs: 40_000, what: () => `${Object.keys(outcomes()).length} outcomes` });
+
+    for (const [id, outcome] of Object.entries(outcomes())) {
+      const done = sandbox.requestCount(id);
+      // Lost ones are told; what was told as done is done; nothing is done twice.
+      if (outcome === 'ok') expect([id, done]).toEqual([id, 1]);
+      else {
+        expect([id, outcome]).toEqual([id, 'RestGuardLostError']);
+        expect(done).toBeLessThanOrEqual(1);
+      }
+    }
+    expect(sandbox.report().restIds.doubled).toBe(0);
+    expect(botctl.logs()).toMatch(/REST guard is down: it ended/);
+    expect(botctl.logs()).toMatch(/REST guard is not there .*calls go to Discord directly, at most 6 per second/);
+    expect(botctl.logs()).toMatch(/REST calls pass the guard again/);
+    const { clusters } = await botctl.status();
+    expect(clusters.flatMap(({ notices }) => notices)).toEqual([]);
+  });
+
+  it('is not there when it is switched off', async () => {
+    await start({ guard: false });
+    await until(() => distinct() > 50, { timeoutMs: 30_000 });
+    expect((await botctl.status()).rest).toBeNull();
+    expect(botctl.logs()).not.toMatch(/REST guard/);
+  });
+});
