@@ -56,8 +56,8 @@ export interface SupervisorOptions {
 
 /** Told to systemd and to the log, ms. */
 const STATUS_INTERVAL_MS = 10_000;
-/** The guard outlives clusters that nobody takes over by so long, ms: they still have work to finish. */
-const REST_LINGER_MS = 60_000;
+/** The guard outlives the grace time of clusters that nobody takes over by so long, ms: they still finish their calls. */
+const REST_LINGER_MS = 6_000;
 /** A cluster that an operator restarts has this long to get ready before the command gives up waiting, ms. */
 const RESTART_TIMEOUT_MS = 120_000;
 
