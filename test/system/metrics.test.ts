@@ -44,6 +44,7 @@ describe('metrics of a bot whose clusters die', () => {
         identify: { interval: '50ms' },
         http: { enabled: true, port: 0 },
         metrics: { interval: '200ms' },
+        rest: { globalPerSecond: 10_000 }, // nothing is to wait for its turn here
       },
     });
     botctl.start();
