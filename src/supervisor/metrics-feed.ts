@@ -1,8 +1,11 @@
 import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
+import type { RestGuardStatus } from '../control/contract';
 import { dataGauges } from '../metrics/data-facts';
 import type { Fact, MetricArchive, Metrics } from '../metrics';
 import type { MasterEvent } from '../sharding/events';
 import type { MasterView } from '../sharding/master';
+import { guardCounters, guardGauges } from './rest-guard-facts';
+import { SourceTotals } from './source-totals';
 import type { TierStatus } from './tiers';
 
 /** What the supervisor knows at the moment. */
@@ -10,6 +13,8 @@ export interface FeedView {
   /** null while the master does not exist yet. */
   master: MasterView | null;
   tiers: TierStatus | null;
+  /** null: there is none. */
+  rest: RestGuardStatus | null;
 }
 
 const RESOLUTION_MS = 20;
@@ -49,6 +54,7 @@ export class MetricsFeed {
   readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   #timer: NodeJS.Timeout | null = null;
   #cpu = { user: 0, system: 0 };
+  readonly #guardTotals: SourceTotals;
 
   constructor(
     private readonly metrics: Metrics,
@@ -57,7 +63,9 @@ export class MetricsFeed {
     private readonly intervalMs: number,
     private readonly archive: MetricArchive,
     private readonly onError: (error: unknown) => void,
-  ) {}
+  ) {
+    this.#guardTotals = new SourceTotals(metrics, Date.now());
+  }
 
   /** Goes on where the supervisor before this one ended. */
   async start(): Promise<void> {
@@ -104,8 +112,14 @@ export class MetricsFeed {
 
   #collect(): void {
     try {
-      const { master, tiers } = this.look();
-      this.metrics.set([...this.#own(), ...tierFacts(tiers), ...(master === null ? [] : masterFacts(master))]);
+      const { master, tiers, rest } = this.look();
+      this.metrics.set([
+        ...this.#own(),
+        ...tierFacts(tiers),
+        ...(rest === null ? [] : guardGauges(rest)),
+        ...(master === null ? [] : masterFacts(master)),
+      ]);
+      if (rest !== null && rest.figures !== null) this.#guardTotals.take(rest.figures, guardCounters(rest));
       this.metrics.tick();
       this.archive.tick();
     } catch (error) {

@@ -95,7 +95,11 @@ export class Supervisor {
     const onError = (err: unknown): void => logger.error({ err }, 'the metrics could not be collected');
     this.#feed = new MetricsFeed(
       this.#metrics,
-      () => ({ master: this.#master?.view() ?? null, tiers: this.#tiers?.status ?? null }),
+      () => ({
+        master: this.#master?.view() ?? null,
+        tiers: this.#tiers?.status ?? null,
+        rest: this.#restGuard?.status ?? null,
+      }),
       config.metrics.interval,
       this.#metrics.archive(join(config.stateDir, 'metrics'), onError),
       onError,
