@@ -80,5 +80,6 @@ function empty(stateDir: string, record: SupervisorRecord | null, name: string):
     health: null,
     verdict: 'down',
     problems: [],
+    actions: [],
   };
 }

@@ -79,6 +79,7 @@ export function aStatus(clusters = 4, perCluster = 4, over: Partial<Status> = {}
     health: null,
     verdict: 'well',
     problems: [],
+    actions: [],
     ...over,
   };
 }
