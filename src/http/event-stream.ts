@@ -40,6 +40,11 @@ export class EventStream<State> {
     return this.#listeners.size;
   }
 
+  /** What listeners have not taken yet, bytes. */
+  get backlogBytes(): number {
+    return [...this.#listeners].reduce((sum, { backlog }) => sum + backlog, 0);
+  }
+
   /** Takes over the answer. False: there are too many listeners already, or it is over. */
   add(request: IncomingMessage, response: ServerResponse): boolean {
     if (this.#closed || this.#listeners.size >= this.#options.maxListeners) return false;
@@ -48,7 +53,10 @@ export class EventStream<State> {
     this.#listeners.add(listener);
     response.once('close', () => this.#remove(listener));
     listener.send(eventOf(state));
-    this.#timer ??= setInterval(() => this.#tick(), this.#options.intervalMs).unref();
+    if (this.#timer === null) {
+      this.#told = { essence: this.#options.essence(state), at: performance.now() };
+      this.#timer = setInterval(() => this.#tick(), this.#options.intervalMs).unref();
+    }
     return true;
   }
 
@@ -114,7 +122,7 @@ class Listener {
   }
 
   send(event: string): void {
-    if (this.#backlog > MAX_BACKLOG_BYTES) {
+    if (this.backlog > MAX_BACKLOG_BYTES) {
       if (performance.now() - this.#lastWrite > MAX_STALL_MS) this.response.destroy();
       return;
     }
@@ -129,7 +137,7 @@ class Listener {
     (this.#gzip ?? this.response).end();
   }
 
-  get #backlog(): number {
+  get backlog(): number {
     return this.response.writableLength + (this.#gzip?.writableLength ?? 0) + (this.#gzip?.readableLength ?? 0);
   }
 

@@ -55,11 +55,11 @@ ${scripts.map((path) => `<link rel="modulepreload" href="${path}">`).join('\n')}
 </section>
 <section class="card" aria-labelledby="clusters-title">
 <div class="card-head"><h2 id="clusters-title">Clusters</h2><button id="more-clusters" type="button" class="chip" aria-controls="clusters" hidden></button></div>
-<div class="scroll" tabindex="0" role="region" aria-labelledby="clusters-title"><table id="clusters"></table></div>
+<div class="scroll" tabindex="0" role="region" aria-label="Table of clusters"><table id="clusters"></table></div>
 </section>
 <section id="health-card" class="card" aria-labelledby="health-title" hidden>
 <div class="card-head"><h2 id="health-title">Health checks</h2><p id="health-round" class="small"></p></div>
-<div class="scroll" tabindex="0" role="region" aria-labelledby="health-title"><table id="health"></table></div>
+<div class="scroll" tabindex="0" role="region" aria-label="Table of health checks"><table id="health"></table></div>
 </section>
 <section aria-labelledby="facts-title">
 <div class="section-head"><h2 id="facts-title">What it stands on</h2></div>
@@ -67,7 +67,7 @@ ${scripts.map((path) => `<link rel="modulepreload" href="${path}">`).join('\n')}
 </section>
 <section id="databases-card" class="card" aria-labelledby="databases-title" hidden>
 <div class="card-head"><h2 id="databases-title">Databases</h2><p class="small">connections of all processes</p></div>
-<div class="scroll" tabindex="0" role="region" aria-labelledby="databases-title"><table id="databases"></table></div>
+<div class="scroll" tabindex="0" role="region" aria-label="Table of databases"><table id="databases"></table></div>
 </section>
 <footer><span id="supervisor"></span><span id="updated"></span><span id="way"></span><a href="/status.json">status.json</a><a href="/metrics">metrics</a></footer>
 </div>

@@ -43,6 +43,7 @@ export class Chart {
     this.#plot.prepend(this.#curve);
     this.#plot.tabIndex = 0;
     this.#plot.setAttribute('role', 'img');
+    this.#plot.setAttribute('aria-label', text.title);
     this.#plot.addEventListener('pointermove', ({ clientX }) => this.#point(clientX));
     this.#plot.addEventListener('pointerleave', () => this.#leave());
     this.#plot.addEventListener('blur', () => this.#leave());

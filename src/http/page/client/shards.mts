@@ -55,7 +55,7 @@ export class ShardGrid {
   }
 
   #make(id: number): HTMLButtonElement {
-    const tile = el('button', '', el('b', '', String(id)), el('span'));
+    const tile = el('button', '', el('b', '', String(id)), ' ', el('span'));
     tile.type = 'button';
     tile.tabIndex = -1;
     tile.setAttribute(TAGGED, String(id));
@@ -156,7 +156,8 @@ function paint(tile: HTMLButtonElement, id: number, state: ShardState): void {
   tile.dataset['state'] = state;
   tile.className = `tile ${SHARD_TONES[state]}`;
   if (tile.lastElementChild !== null) tile.lastElementChild.textContent = state;
-  tile.setAttribute('aria-label', `Shard ${id}, ${state}`);
+  // Contains what is seen, whichever size the tiles have.
+  tile.setAttribute('aria-label', `Shard ${id} ${state}`);
 }
 
 function describe(shard: ShardStatus): string {
