@@ -81,5 +81,6 @@ function empty(stateDir: string, record: SupervisorRecord | null, name: string):
     health: null,
     verdict: 'down',
     problems: [],
+    actions: [],
   };
 }

@@ -38,6 +38,7 @@ const SECRET_PATHS = [
   /^bot\.env\./,
   /^postgres\.shards/,
   /^redis\.(url|password|sentinel\.password)$/,
+  /^http\.token$/,
   /^health\.checks\.\d+\.(http|command)/,
 ];
 const MAX_SHOWN = 60;

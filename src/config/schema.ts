@@ -364,19 +364,28 @@ const metrics = z
   .prefault({})
   .describe('What is measured, for `botctl metrics` and Prometheus (`/metrics` of the status page).');
 
+const TOKEN = 'a token of at least 12 characters, without spaces';
+
 const http = z
   .strictObject(
     {
       enabled: flag().prefault(true).describe('false: no status page.'),
       host: text('an address of this machine')
         .prefault('127.0.0.1')
-        .describe('Address to listen on. Loopback unless you say otherwise: the page asks for no password.'),
+        .describe('Address to listen on. Loopback unless you say otherwise; then set `token`, too.'),
       port: integer(0, 65_535).prefault(9_090).describe('Port to listen on. 0: any free one.'),
+      token: text(TOKEN)
+        .min(12, { error: `expected ${TOKEN}` })
+        .regex(/^[\x21-\x7e]*$/, { error: `expected ${TOKEN}` })
+        .optional()
+        .describe(
+          'Asked for by everything but the bare answers of /healthz and /readyz: as `Authorization: Bearer`, or as the password that a browser asks its user for. Absent: nobody is asked.',
+        ),
     },
     { error: 'expected a mapping' },
   )
   .prefault({})
-  .describe('Status page, /healthz, /readyz.');
+  .describe('Dashboard, /metrics, /healthz, /readyz.');
 
 const sandbox = z
   .strictObject(

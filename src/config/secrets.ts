@@ -18,6 +18,7 @@ export function secretsOf(config: Config, fromFiles: readonly string[]): string[
     config.bot.token,
     ...fromFiles,
     ...redis,
+    ...(config.http.token === undefined ? [] : [config.http.token]),
     ...env.map(([, value]) => value),
     ...urls.flatMap(passwordsIn),
   ];
@@ -53,6 +54,7 @@ export function redactConfig(config: Config, secrets: readonly string[] = []): C
       ...(config.postgres.shards !== undefined && { shards: config.postgres.shards.map(hidePassword) }),
     },
     redis: redactRedis(config.redis),
+    http: { ...config.http, ...(config.http.token !== undefined && { token: HIDDEN }) },
     health: {
       ...config.health,
       checks: config.health.checks.map(({ http, command, ...check }) => ({

@@ -208,6 +208,14 @@ export interface HealthStatus {
   checks: HealthCheckStatus[];
 }
 
+/** What botctl does about what is wrong, or what it waits for. */
+export interface StatusAction {
+  /** Without its time: `Cluster 2 starts again`. */
+  text: string;
+  /** When it is due, ms since the epoch; null: now, or when something else happens. */
+  at: number | null;
+}
+
 export interface Status {
   apiVersion: number;
   bot: { name: string; entry: string | null; totalShards: number | null };
@@ -239,6 +247,8 @@ export interface Status {
   verdict: 'well' | 'degraded' | 'down';
   /** What is wrong, most important first; one sentence each. Empty when well. */
   problems: string[];
+  /** What is being done about it, most important first. */
+  actions: StatusAction[];
 }
 
 export interface RestartRequest {

@@ -56,3 +56,8 @@ function answer({ health }: Status, verbose: HealthView | null): Answer {
     }),
   };
 }
+
+/** For those who may not see more. Pure. */
+export function bareAnswer(answer: LivenessAnswer | ReadinessAnswer): { alive: true } | { ready: boolean } {
+  return 'alive' in answer ? { alive: true } : { ready: answer.ready };
+}

@@ -1,1 +1,2 @@
-export { HttpListenError, HttpRequestError, HttpServer, type HttpMetrics, type HttpServerOptions } from './server';
+export { HttpListenError, HttpRequestError } from './errors';
+export { HttpServer, type HttpMetrics, type HttpServerOptions } from './server';

@@ -1,13 +1,19 @@
-import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { isIP, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import type { Status } from '../control/contract';
 import type { HealthView } from '../health';
-import { livenessAnswer, readinessAnswer } from './health-answers';
-import { pagePolicy, statusPage } from './page';
+import { Access, CHALLENGE } from './access';
+import { send, sendJson, sendText } from './answers';
+import { explainListen, HttpRequestError } from './errors';
+import { essenceOf } from './essence';
+import { EventStream } from './event-stream';
+import { bareAnswer, livenessAnswer, readinessAnswer } from './health-answers';
+import { isLoopback, isLoopbackHost, urlHost } from './loopback';
+import { PAGE_POLICY, readPageFiles, type PageFile } from './page/files';
 
 const REQUEST_TIMEOUT_MS = 10_000;
 const MAX_CONNECTIONS = 500;
+const PATHS = '/, /status.json, /events, /metrics, /api/metrics, /healthz and /readyz';
 
 export interface HttpServerLog {
   warn(fields: object, message: string): void;
@@ -18,11 +24,15 @@ export interface HttpServerOptions {
   host: string;
   /** 0: any free port. */
   port: number;
+  /** What everybody has to send who wants to see more than whether the bot lives; null: nobody has to. */
+  token: string | null;
   status: () => Status;
   /** null: nothing is looked at. */
   health: () => HealthView | null;
   metrics: HttpMetrics;
   log: HttpServerLog;
+  /** Where the page's compiled scripts are, if they are not beside this file. */
+  scripts?: string;
 }
 
 /** What is told of the metrics. */
@@ -34,39 +44,24 @@ export interface HttpMetrics {
   answer: (params: URLSearchParams) => object;
 }
 
-/** The page cannot be served; the message names the key to change. */
-export class HttpListenError extends Error {
-  override readonly name = 'HttpListenError';
-  readonly exitCode = 1;
-  constructor(
-    message: string,
-    readonly hint: string,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
-}
-
-/** A request that cannot be answered as it is; told to whoever sent it. */
-export class HttpRequestError extends Error {
-  override readonly name = 'HttpRequestError';
-  constructor(
-    readonly status: number,
-    message: string,
-    readonly hint?: string,
-  ) {
-    super(message);
-  }
-}
-
-/** Status page, metrics and health answers over HTTP. Read-only: nothing here changes anything. */
+/** Dashboard, metrics and health answers over HTTP. Read-only: nothing here changes anything. */
 export class HttpServer {
   readonly #options: HttpServerOptions;
   readonly #server: Server;
+  readonly #access: Access;
+  readonly #page: ReadonlyMap<string, PageFile>;
+  readonly #events: EventStream<Status>;
   #loopback = true;
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
+    this.#access = new Access(options.token);
+    this.#page = readPageFiles(options.scripts);
+    this.#events = new EventStream({
+      read: options.status,
+      essence: essenceOf,
+      onError: (err) => options.log.warn({ err }, 'the status could not be told to the page'),
+    });
     this.#server = createServer(
       { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: 16 * 1024 },
       (request, response) => this.#answer(request, response),
@@ -80,22 +75,31 @@ export class HttpServer {
 
   /** Resolves with the URL of the page. Throws HttpListenError. */
   async listen(): Promise<string> {
-    const { host, port } = this.#options;
+    const { host, port, token, log } = this.#options;
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', (error: NodeJS.ErrnoException) => reject(explain(error, host, port)));
+      this.#server.once('error', (error: NodeJS.ErrnoException) => reject(explainListen(error, host, port)));
       this.#server.listen({ host, port, exclusive: true }, resolve);
     });
     this.#server.removeAllListeners('error');
-    this.#server.on('error', (err) => this.#options.log.warn({ err }, 'status page'));
+    this.#server.on('error', (err) => log.warn({ err }, 'status page'));
     const { address, port: bound } = this.#server.address() as AddressInfo;
     this.#loopback = isLoopback(address);
+    if (!this.#loopback && token === null) {
+      log.warn(
+        { host },
+        `the dashboard is open to everybody who reaches ${host}:${bound}: set http.token, or http.host to 127.0.0.1`,
+      );
+    }
     return `http://${urlHost(host, address)}:${bound}`;
   }
 
   async close(): Promise<void> {
+    this.#events.close();
     if (!this.#server.listening) return;
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeAllConnections();
+    this.#server.closeIdleConnections();
+    // One turn for what was just ended to be sent.
+    setImmediate(() => this.#server.closeAllConnections());
     await closed;
   }
 
@@ -127,39 +131,50 @@ export class HttpServer {
       sendText(response, 405, 'only GET and HEAD\n');
       return;
     }
-    const [path, query = ''] = (request.url ?? '/').split('?', 2);
-    const verbose = new URLSearchParams(query).has('verbose');
+    const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
+    const allowed = this.#access.allows(request);
+    if (path === '/healthz' || path === '/readyz') return this.#tellHealth(response, path, query, allowed);
+    if (!allowed) {
+      response.setHeader('www-authenticate', CHALLENGE);
+      sendText(response, 401, 'http.token is asked for: as Authorization: Bearer TOKEN, or as the password\n');
+      return;
+    }
+    const file = this.#page.get(path);
+    if (file !== undefined) {
+      response.setHeader('content-security-policy', PAGE_POLICY);
+      return send(response, 200, file.type, file.body);
+    }
     switch (path) {
-      case '/':
-        return this.#page(response);
       case '/status.json':
         return sendJson(response, 200, this.#options.status());
+      case '/events':
+        return this.#listen(request, response);
       case '/metrics':
         return void this.#scrape(response);
       case '/api/metrics':
         return this.#query(response, query);
-      case '/healthz':
-        return sendJson(response, 200, livenessAnswer(this.#options.status(), verbose ? this.#options.health() : null));
-      case '/readyz':
-        return this.#readiness(response, verbose);
       default:
-        return sendText(
-          response,
-          404,
-          'not found: there are /, /status.json, /metrics, /api/metrics, /healthz and /readyz\n',
-        );
+        return sendText(response, 404, `not found: there are ${PATHS}\n`);
     }
   }
 
-  #page(response: ServerResponse): void {
-    const nonce = randomBytes(16).toString('base64');
-    response.setHeader('content-security-policy', pagePolicy(nonce));
-    send(response, 200, 'text/html; charset=utf-8', statusPage(nonce));
+  #listen(request: IncomingMessage, response: ServerResponse): void {
+    if (request.method === 'HEAD') return send(response, 200, 'text/event-stream; charset=utf-8', '');
+    if (this.#events.add(request, response)) return;
+    response.setHeader('retry-after', '30');
+    sendText(response, 503, 'too many listeners: ask /status.json instead\n');
   }
 
-  #readiness(response: ServerResponse, verbose: boolean): void {
-    const answer = readinessAnswer(this.#options.status(), verbose ? this.#options.health() : null);
-    sendJson(response, answer.ready ? 200 : 503, answer);
+  /** Open to orchestrators, which send no token; without one the answer is yes or no. */
+  #tellHealth(response: ServerResponse, path: '/healthz' | '/readyz', query: string, allowed: boolean): void {
+    const verbose = new URLSearchParams(query).has('verbose') ? this.#options.health() : null;
+    const status = this.#options.status();
+    if (path === '/healthz') {
+      const answer = livenessAnswer(status, verbose);
+      return sendJson(response, 200, allowed ? answer : bareAnswer(answer));
+    }
+    const answer = readinessAnswer(status, verbose);
+    sendJson(response, answer.ready ? 200 : 503, allowed ? answer : bareAnswer(answer));
   }
 
   async #scrape(response: ServerResponse): Promise<void> {
@@ -181,61 +196,4 @@ export class HttpServer {
       sendJson(response, error.status, { error: error.message, ...(error.hint !== undefined && { hint: error.hint }) });
     }
   }
-}
-
-function send(response: ServerResponse, status: number, type: string, body: string): void {
-  // Node leaves the body out for HEAD.
-  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
-  response.end(body);
-}
-
-function sendText(response: ServerResponse, status: number, body: string): void {
-  send(response, status, 'text/plain; charset=utf-8', body);
-}
-
-function sendJson(response: ServerResponse, status: number, body: object): void {
-  send(response, status, 'application/json', `${JSON.stringify(body)}\n`);
-}
-
-function explain(error: NodeJS.ErrnoException, host: string, port: number): Error {
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return new HttpListenError(
-        `port ${port} on ${host} is taken by another program`,
-        'set http.port in botctl.yaml to a free port, or to 0 for any free one',
-        { cause: error },
-      );
-    case 'EACCES':
-      return new HttpListenError(
-        `port ${port} on ${host} may not be opened by this user`,
-        'set http.port in botctl.yaml to a port above 1023',
-        { cause: error },
-      );
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return new HttpListenError(
-        `${host} is not an address of this machine`,
-        'set http.host in botctl.yaml to 127.0.0.1, or to 0.0.0.0 for all addresses',
-        { cause: error },
-      );
-    default:
-      return error;
-  }
-}
-
-function isLoopback(address: string): boolean {
-  return address === '::1' || /^(::ffff:)?127\./.test(address);
-}
-
-function isLoopbackHost(header: string | undefined): boolean {
-  const name = (header ?? '').replace(/:\d+$/, '').toLowerCase();
-  if (name === 'localhost' || name === '[::1]') return true;
-  return isIP(name) === 4 && isLoopback(name);
-}
-
-/** What to type into a browser here: a wildcard is reached over loopback. */
-function urlHost(host: string, address: string): string {
-  if (address === '0.0.0.0' || address === '::') return '127.0.0.1';
-  return isIP(host) === 6 ? `[${host}]` : host;
 }

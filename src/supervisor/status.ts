@@ -9,6 +9,7 @@ import {
 import type { DataSample } from '../ipc/data-sample';
 import type { MasterView } from '../sharding/master';
 import { buildDataStatus, type DataView } from './data-status';
+import { findActions } from './actions';
 import { buildHealthStatus, healthProblems } from './health-status';
 
 import type { SupervisorRecord } from './supervisor-lock';
@@ -44,7 +45,7 @@ export function buildStatus(input: StatusInput): Status {
   const shards = master === null ? [] : master.shards.map(shardStatus);
   const problems = findProblems(input, clusters, shards);
   const well = record.state === 'running' && master !== null && problems.length === 0;
-  return {
+  const status: Omit<Status, 'actions'> = {
     apiVersion: CONTROL_API_VERSION,
     bot: { name: record.name, entry: input.entry, totalShards: master?.totalShards ?? null },
     supervisor: {
@@ -70,6 +71,7 @@ export function buildStatus(input: StatusInput): Status {
     verdict: well ? 'well' : 'degraded',
     problems,
   };
+  return { ...status, actions: findActions(status, master?.fatal ?? null) };
 }
 
 function clusterStatus(cluster: MasterView['clusters'][number]): ClusterStatus {

@@ -237,6 +237,7 @@ export class Supervisor {
     const http = new HttpServer({
       host: config.http.host,
       port: config.http.port,
+      token: config.http.token ?? null,
       status: () => this.status(),
       health: () => this.#health?.view() ?? null,
       metrics: httpMetrics(this.#metrics),

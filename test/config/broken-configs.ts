@@ -89,7 +89,7 @@ export const BROKEN: BrokenConfig[] = [
   {
     name: 'an unknown key that resembles none',
     yaml: BOT + 'http:\n  xyzzy: 4\n',
-    expected: ['botctl.yaml:3:3: http.xyzzy: unknown key. Known keys here: enabled, host, port'],
+    expected: ['botctl.yaml:3:3: http.xyzzy: unknown key. Known keys here: enabled, host, port, token'],
   },
   {
     name: 'two mistakes, in order',

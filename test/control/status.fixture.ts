@@ -80,6 +80,7 @@ export function aStatus(clusters = 4, perCluster = 4, over: Partial<Status> = {}
     rest: null,
     verdict: 'well',
     problems: [],
+    actions: [],
     ...over,
   };
 }

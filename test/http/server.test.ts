@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import type { HealthView } from '../../src/health';
 import { HttpListenError, HttpRequestError, HttpServer } from '../../src/http';
 import { aStatus } from '../control/status.fixture';
+import { SCRIPTS } from './support/stage';
 
 interface Answer {
   status: number;
@@ -29,7 +30,7 @@ describe('HttpServer', () => {
   });
   afterEach(() => server.close());
 
-  function make(port: number, host = '127.0.0.1'): HttpServer {
+  function make(port: number, host = '127.0.0.1', token: string | null = null): HttpServer {
     return new HttpServer({
       host,
       port,
@@ -46,22 +47,23 @@ describe('HttpServer', () => {
           return { asked: params.get('name') };
         },
       },
+      token,
+      scripts: SCRIPTS,
       log: { warn: (_fields, message) => warnings.push(message) },
     });
   }
 
-  function get(path: string, options: { method?: string; host?: string } = {}): Promise<Answer> {
-    const { method = 'GET', host } = options;
+  function get(
+    path: string,
+    options: { method?: string; host?: string; authorization?: string } = {},
+  ): Promise<Answer> {
+    const { method = 'GET', ...headers } = options;
     return new Promise((resolve, reject) => {
-      const asked = request(
-        new URL(path, url),
-        { method, ...(host !== undefined && { headers: { host } }) },
-        (response) => {
-          let body = '';
-          response.on('data', (chunk: Buffer) => (body += chunk.toString()));
-          response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
-        },
-      );
+      const asked = request(new URL(path, url), { method, headers }, (response) => {
+        let body = '';
+        response.on('data', (chunk: Buffer) => (body += chunk.toString()));
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
+      });
       asked.on('error', reject).end();
     });
   }
@@ -73,18 +75,24 @@ describe('HttpServer', () => {
     expect(JSON.parse(body)).toEqual(JSON.parse(JSON.stringify(aStatus(2, 2))));
   });
 
-  it('serves a page that runs only its own script, with a nonce of its own each time', async () => {
-    const [first, second] = [await get('/'), await get('/')];
-    const nonceOf = ({ headers }: Answer): string =>
-      /'nonce-([^']+)'/.exec(String(headers['content-security-policy']))?.[1] ?? '';
-    expect(first.headers['content-type']).toBe('text/html; charset=utf-8');
-    expect(nonceOf(first)).not.toBe('');
-    expect(nonceOf(first)).not.toBe(nonceOf(second));
-    const scripts = first.body.match(/<script[^>]*>/g) ?? [];
-    expect(scripts.length).toBeGreaterThan(0);
-    for (const script of scripts) expect(script).toContain(`nonce="${nonceOf(first)}"`);
-    // Nothing comes from elsewhere.
-    expect(first.body).not.toMatch(/(src|href)="https?:/);
+  it('serves a page whose policy lets nothing but its own files run', async () => {
+    const { headers, body } = await get('/');
+    expect(headers['content-type']).toBe('text/html; charset=utf-8');
+    expect(headers['content-security-policy']).toMatch(/default-src 'none'; script-src 'self'; style-src 'self';/);
+    const named = [...body.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path ?? '');
+    const files = named.filter((path) => path.startsWith('/page/'));
+    expect(files).toContain('/page/main.mjs');
+    for (const path of files) {
+      const file = await get(path);
+      expect([path, file.status, file.headers['content-type']]).toEqual([
+        path,
+        200,
+        expect.stringMatching(path.endsWith('.mjs') ? /^text\/javascript/ : /^text\/css/),
+      ]);
+    }
+    // Nothing comes from elsewhere, nothing is inline.
+    expect(named.filter((path) => /^https?:/.test(path))).toEqual([]);
+    expect(body).not.toMatch(/<style|<script(?![^>]* src=)| on\w+=/);
   });
 
   it('says whether the bot is ready and why not', async () => {
@@ -156,6 +164,61 @@ describe('HttpServer', () => {
     ]);
     fails = true;
     expect((await get('/metrics')).status).toBe(500);
+  });
+
+  describe('with a token', () => {
+    const TOKEN = 'correct-horse-battery';
+    const basic = (pair: string): string => `Basic ${Buffer.from(pair).toString('base64')}`;
+
+    beforeEach(async () => {
+      await server.close();
+      server = make(0, '127.0.0.1', TOKEN);
+      url = await server.listen();
+    });
+
+    it.each(['/', '/page/main.mjs', '/status.json', '/events', '/metrics', '/api/metrics', '/nothing'])(
+      'asks for it: %s',
+      async (path) => {
+        const { status, headers, body } = await get(path);
+        expect(status).toBe(401);
+        expect(headers['www-authenticate']).toMatch(/^Basic realm=/);
+        expect(body).not.toContain('my-bot');
+      },
+    );
+
+    it.each([
+      ['as a bearer', `Bearer ${TOKEN}`, 200],
+      ['as a password, whatever the name', basic(`operator:${TOKEN}`), 200],
+      ['without a name', basic(`:${TOKEN}`), 200],
+      ['a wrong one', 'Bearer correct-horse-batterz', 401],
+      ['a part of it', `Bearer ${TOKEN.slice(0, -1)}`, 401],
+      ['a longer one', `Bearer ${TOKEN}x`, 401],
+      ['an empty one', 'Bearer ', 401],
+      ['as a name', basic(`${TOKEN}:`), 401],
+      ['nonsense', 'Basic ????', 401],
+      ['another scheme', `Digest ${TOKEN}`, 401],
+    ])('takes it or leaves it: %s', async (_, authorization, expected) => {
+      expect((await get('/status.json', { authorization })).status).toBe(expected);
+    });
+
+    it('tells orchestrators, who send none, yes or no', async () => {
+      expect(JSON.parse((await get('/healthz?verbose')).body)).toEqual({ alive: true });
+      ready = false;
+      const { status, body } = await get('/readyz?verbose');
+      expect([status, JSON.parse(body)]).toEqual([503, { ready: false }]);
+      expect(JSON.parse((await get('/readyz', { authorization: `Bearer ${TOKEN}` })).body)).toHaveProperty('reasons');
+    });
+  });
+
+  it('warns when it is open to others and asks for no token', async () => {
+    const open = make(0, '0.0.0.0');
+    await open.listen();
+    await open.close();
+    expect(warnings).toEqual([expect.stringContaining('http.token')]);
+    const guarded = make(0, '0.0.0.0', 'correct-horse-battery');
+    await guarded.listen();
+    await guarded.close();
+    expect(warnings).toHaveLength(1);
   });
 
   it('answers 500 when the supervisor cannot tell, and goes on', async () => {

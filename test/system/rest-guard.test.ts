@@ -53,7 +53,7 @@ describe('the REST guard of a running bot', () => {
     await until(() => distinct() > before + 200, { timeoutMs: 30_000 });
     // How much of the limit is used: npm run bench:rest. Where this machine stalls, calls that were sent a while apart
     // arrive together; the same bot without the guard meets seven refusals for each answer.
-    const { global429, route429 } = sandbox.report().restLimits;
+    const { global429, route429 } = sandbox.report().restLimits!;
     expect(route429).toBe(0);
     expect(global429).toBeLessThan(0.05 * distinct());
 
