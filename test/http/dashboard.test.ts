@@ -174,10 +174,10 @@ describe('the dashboard in a browser', () => {
     expect(await countOf('#clusters tbody tr:not(.note)')).toBe(16);
     expect(await textOf('#clusters tbody')).toContain('backoff');
     await page.click('#more-clusters');
-    expect(await countOf('#clusters tbody tr:not(.note)')).toBe(250);
+    await until(async () => (await countOf('#clusters tbody tr:not(.note)')) === 250);
     await page.type('#find-shard', '1234');
     await page.keyboard.press('Enter');
-    expect(await focused()).toBe('Shard 1234 ready');
+    await until(async () => (await focused()) === 'Shard 1234 ready');
     expect(await textOf('#troubled li')).toContain('225 stale');
     expect(complaints).toEqual([]);
   });
