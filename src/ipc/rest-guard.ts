@@ -30,17 +30,20 @@ export const GUARD_HEADER = 'x-botctl-guard';
  * - `unreachable`: Discord could not be connected to, nothing was sent
  * - `timeout`, `broken`: sent, but no answer came; it may have been done
  */
-export type GuardAnswer =
-  | 'queue-full'
-  | 'waited'
-  | 'banned'
-  | 'stopped'
-  | 'unauthorized'
-  | 'unknown-webhook'
-  | 'refused'
-  | 'unreachable'
-  | 'timeout'
-  | 'broken';
+export const GUARD_ANSWERS = [
+  'queue-full',
+  'waited',
+  'banned',
+  'stopped',
+  'unauthorized',
+  'unknown-webhook',
+  'refused',
+  'unreachable',
+  'timeout',
+  'broken',
+] as const;
+
+export type GuardAnswer = (typeof GUARD_ANSWERS)[number];
 
 /** GET: answers 204 at once. For the agents' heartbeats. */
 export const PING_PATH = '/_guard/ping';

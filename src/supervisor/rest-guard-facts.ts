@@ -1,4 +1,5 @@
 import type { RestGuardStatus } from '../control/contract';
+import { GUARD_ANSWERS } from '../ipc/rest-guard';
 import type { Fact } from '../metrics';
 
 const MS_PER_SECOND = 1_000;
@@ -17,8 +18,9 @@ export function guardCounters({ figures }: RestGuardStatus): Fact[] {
     ...SCOPES.map((scope): Fact => {
       return { name: 'rest_guard_rate_limited_total', labels: { scope }, value: counters.rateLimited[scope] };
     }),
-    ...Object.entries(counters.own).map(([reason, value]): Fact => {
-      return { name: 'rest_guard_own_answers_total', labels: { reason }, value };
+    // Told before the first one: a rate over a series that begins with its first event misses that event.
+    ...GUARD_ANSWERS.map((reason): Fact => {
+      return { name: 'rest_guard_own_answers_total', labels: { reason }, value: counters.own[reason] ?? 0 };
     }),
     ...classes.flatMap(({ class: route, answers }) =>
       Object.entries(answers).map(([digit, value]): Fact => {

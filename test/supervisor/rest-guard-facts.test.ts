@@ -46,6 +46,7 @@ test('what the guard counts and how it is', () => {
   expect(value(counters, 'rest_guard_answers_total', { route: 'messages', status: '2xx' })).toBe(30);
   expect(value(counters, 'rest_guard_rate_limited_total', { scope: 'user' })).toBe(3);
   expect(value(counters, 'rest_guard_own_answers_total', { reason: 'waited' })).toBe(4);
+  expect(value(counters, 'rest_guard_own_answers_total', { reason: 'banned' })).toBe(0);
   const gauges = guardGauges(status(100));
   expect(value(gauges, 'rest_guard_up')).toBe(1);
   expect(value(gauges, 'rest_guard_queue_length')).toBe(12);
