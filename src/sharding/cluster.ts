@@ -12,6 +12,7 @@ import {
   type ShardSession,
   type SupervisorToAgent,
 } from '../ipc/messages';
+import type { Degradation, Remedy, RemedyOutcome } from '../ipc/remedies';
 import type { AgentHandlers, AgentLink } from './agent-server';
 import type { BroadcastMember } from './broadcast';
 import type { Clock } from './clock';
@@ -24,6 +25,7 @@ import type { LocalIdentifyQueue } from './identify/local-identify-queue';
 import { OutputTail, type OutputStream } from './output';
 import { PermitDesk } from './permit-desk';
 import type { ClusterPlan } from './plan';
+import { RemedyDesk } from './remedy-desk';
 import { RestartPolicy, type RestartPolicyOptions } from './restart-policy';
 import type { Roster, RosterEntry } from './roster';
 import type { SessionStore } from './session-store';
@@ -105,6 +107,7 @@ interface Incarnation {
   spawnedAt: number;
   adopted: boolean;
   desk: PermitDesk;
+  remedies: RemedyDesk;
   tails: Record<OutputStream, OutputTail>;
   link: AgentLink | null;
   hang: HangDetector | null;
@@ -159,6 +162,7 @@ export class Cluster implements BroadcastMember {
   #sample: Sample | null = null;
   #cpuPercent: number | null = null;
   #sessions = new Map<number, ShardSession>();
+  #degraded: Degradation[] = [];
 
   constructor(plan: ClusterPlan, deps: ClusterDeps) {
     this.id = plan.id;
@@ -291,6 +295,7 @@ export class Cluster implements BroadcastMember {
     run.cancelWatchdog();
     this.#takeHello(run, link.hello);
     link.send({ t: 'welcome', supervisorPid: process.pid, timings: this.#timings });
+    if (this.#degraded.length > 0) link.send({ t: 'degraded', dependencies: this.#degraded });
     run.hang ??= new HangDetector({
       clock: this.#deps.clock,
       timeoutMs: this.#deps.settings.hangTimeoutMs,
@@ -354,6 +359,20 @@ export class Cluster implements BroadcastMember {
     return true;
   }
 
+  /** Has something done in the bot's process. Never rejects. */
+  async remedy(remedy: Remedy, timeoutMs: number): Promise<RemedyOutcome> {
+    const run = this.#run;
+    const link = run?.link ?? null;
+    if (run === null || link === null) return { ok: false, text: `cluster ${this.id} has no agent that could do it` };
+    return run.remedies.ask((id) => link.send({ t: 'remedy', id, remedy }), remedy, timeoutMs);
+  }
+
+  /** What does not serve at the moment, for the bot to know. */
+  tellDegraded(dependencies: Degradation[]): void {
+    this.#degraded = dependencies;
+    this.#run?.link?.send({ t: 'degraded', dependencies });
+  }
+
   deliver(message: unknown): void {
     this.#run?.link?.send({ t: 'bot', message });
   }
@@ -396,6 +415,7 @@ export class Cluster implements BroadcastMember {
       spawnedAt: options.spawnedAt,
       adopted: options.adopted,
       desk: new PermitDesk(id, queue, gate, options.operator, send),
+      remedies: new RemedyDesk(this.#deps.clock),
       tails: {
         out: this.#tail(dir, 'out', options.offsets[0], send),
         err: this.#tail(dir, 'err', options.offsets[1], send),
@@ -489,6 +509,9 @@ export class Cluster implements BroadcastMember {
         break;
       case 'parked':
         run.onParked?.(frame);
+        break;
+      case 'remedied':
+        run.remedies.answered(frame.id, { ok: frame.ok, text: frame.text });
         break;
       case 'rotated':
         run.tails[frame.stream].rotated(frame.ok, frame.tail);
@@ -643,6 +666,7 @@ export class Cluster implements BroadcastMember {
     run.link?.close();
     run.link = null;
     run.desk.release();
+    run.remedies.release();
     await Promise.all([run.tails.out.stop(), run.tails.err.stop()]);
     // It may have ended on its own terms (grace time, signal by hand) and left its sessions.
     if (!this.#stopping || run.onParked === null) this.#collectParked(run);
