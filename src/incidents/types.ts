@@ -8,6 +8,7 @@ export const INCIDENT_TYPES = [
   'discord-outage', // Discord refuses connections, or many shards lost theirs at once
   'guild-drop', // guilds went away that the bot was not removed from: an outage in a part of Discord
   'cluster-fatal', // a cause that no restart cures: token, intents, sharding
+  'cluster-crash', // a process died and is being started again; one that goes on dying becomes a crash loop
   'crash-loop',
   'cluster-hung',
   'shard-stuck', // says it is connected, but hears nothing (zombie, deaf), or does not come back
@@ -52,8 +53,8 @@ export const SEVERITIES = ['info', 'warning', 'critical'] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
 /**
- * open: the condition holds, or held until a moment ago; mitigated: it has not held for a while, but not yet for long
- * enough; resolved: over. One that comes back soon after is the same incident, opened again.
+ * open: the condition holds; mitigated: it does not, but not yet for long enough to be sure; resolved: over. One that
+ * comes back soon after is the same incident, opened again.
  */
 export type IncidentState = 'open' | 'mitigated' | 'resolved';
 
@@ -95,6 +96,8 @@ export interface Incident {
   type: IncidentType;
   /** Which rule: the type, for `custom` and `health-check` with the name behind it: `custom/queue-length`. */
   rule: string;
+  /** Whose strategy recovery follows: of a custom rule what the config says, else the type itself. */
+  strategy: IncidentType;
   /** One incident per rule and scope; of many scopes with one cause, what they have in common. */
   scope: Scope;
   /** All that it concerns, `scope` itself if that is all. */
