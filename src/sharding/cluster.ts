@@ -60,6 +60,8 @@ export interface ClusterDeps {
   /** @throws LaunchError */
   launch: (boot: ClusterBoot, outFile: string, errFile: string) => ClusterProcess;
   emit: MasterEventListener;
+  /** False: a crash loop waits for another turn, for the sake of the identifies that it would spend. */
+  mayRetryCrashLoop: () => boolean;
   onBotMessage: (from: Cluster, message: unknown) => void;
   onGone: (cluster: Cluster, reason: string) => void;
   /** Discord closed a shard with a code that no restart cures. */
@@ -698,8 +700,17 @@ export class Cluster implements BroadcastMember {
     const decision = this.#policy.onDeath(clock.now(), readyForMs);
     this.#restarts++;
     this.#emit({ type: 'cluster.retry', cluster: this.id, ...decision });
-    const cancel = clock.after(decision.delayMs, () => this.start());
-    this.#rest = { state: decision.state, retryAt: clock.now() + decision.delayMs, cancel };
+    this.#retryIn(decision.state, decision.delayMs);
+  }
+
+  #retryIn(state: 'backoff' | 'crash-loop', delayMs: number): void {
+    const { clock } = this.#deps;
+    const cancel = clock.after(delayMs, () => {
+      if (state === 'backoff' || this.#deps.mayRetryCrashLoop()) return this.start();
+      this.#emit({ type: 'identify.saved', what: `cluster ${this.id} stays in its crash loop` });
+      this.#retryIn(state, delayMs);
+    });
+    this.#rest = { state, retryAt: clock.now() + delayMs, cancel };
   }
 
   #collectParked(run: Incarnation): void {
