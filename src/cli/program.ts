@@ -106,6 +106,19 @@ export function buildProgram(context: CliContext): Program {
     .option('--json', 'Print JSON.')
     .action(act(async () => (await import('./commands/metrics.js')).metrics));
 
+  define(program, 'recover', 'Show what botctl does about incidents, or do it by hand.', [
+    'botctl recover                                  # strategies, their limits, what was done lately',
+    'botctl recover memory-pressure --scope cluster:3 --dry-run',
+    'botctl recover shard-stuck --scope shard:17',
+    'botctl recover --end-outage                     # Discord is back, whatever the evidence says',
+  ])
+    .argument('[type]', 'Incident type, as `botctl recover` lists them.')
+    .option('--scope <scope>', 'What it is about: cluster:3, shard:17, db:0, redis, bot. Absent: the open incident.')
+    .option('--dry-run', 'Only say what would be done.')
+    .option('--end-outage', 'End outage mode, and try the gateway at once.')
+    .option('--json', 'Print JSON.')
+    .action(act(async () => (await import('./commands/recover.js')).recover));
+
   define(program, 'logs', 'Show the logs of the supervisor and of the bot.', [
     'botctl logs -n 50',
     'botctl logs -f --cluster 3',

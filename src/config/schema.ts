@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { health } from './health-schema';
+import { recovery } from './recovery-schema';
 import { duration, flag, fraction, integer, oneOf, size, text, url } from './values';
 
 /** Discord's own REST base URL. */
@@ -434,6 +435,7 @@ export const schema = z.strictObject(
     cache,
     http,
     health,
+    recovery,
     metrics,
     sandbox,
     stateDir: text('the path of a folder')

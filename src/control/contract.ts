@@ -4,6 +4,7 @@
  */
 
 import type { GuardSnapshot } from '../rest-guard/stats';
+import type { OutageStatus, RecoverRequest, RecoveryOverview } from './recovery-contract';
 
 export const CONTROL_API_VERSION = 1;
 
@@ -235,6 +236,8 @@ export interface Status {
   shards: ShardStatus[];
   identify: IdentifyStatus;
   gateway: GatewayStatus;
+  /** Discord itself is out, by what many shards have met; null: it is not. */
+  outage: OutageStatus | null;
   /** null: the clusters call Discord each by itself (`rest.guard: false`). */
   rest: RestGuardStatus | null;
   postgres: PostgresStatus;
@@ -363,6 +366,12 @@ export interface ControlHandlers {
   abortMove(request: Pick<MoveRequest, 'guild'>, onProgress: (line: Progress) => void): Promise<void>;
   /** POST /v1/db/rebalance */
   rebalance(request: RebalanceRequest, onProgress: (line: Progress) => void): Promise<void>;
+  /** GET /v1/recovery */
+  recovery(): RecoveryOverview;
+  /** POST /v1/recovery */
+  recover(request: RecoverRequest, onProgress: (line: Progress) => void): Promise<void>;
+  /** POST /v1/recovery/end-outage */
+  endOutage(): void;
   /** POST /v1/db/migrate */
   migrate(onProgress: (line: Progress) => void): Promise<void>;
 }

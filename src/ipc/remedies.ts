@@ -1,9 +1,7 @@
 /** What recovery may ask of a cluster's process. Done twice it does no harm. */
 export type Remedy =
   /** The bot's `onMemoryPressure` handlers, the SDK's cache in memory, old messages in discord.js's cache. */
-  | { kind: 'drop-caches' }
-  | { kind: 'collect-garbage' }
-  | DataRemedy;
+  { kind: 'drop-caches' } | { kind: 'collect-garbage' } | DataRemedy;
 
 /** Remedies that the SDK carries out, in a bot that uses its databases. */
 export type DataRemedy =

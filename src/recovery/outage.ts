@@ -81,10 +81,7 @@ export class OutageWatch {
     }
   }
 
-  evidence(
-    seen: Pick<OutageEvidence, 'shards' | 'connected' | 'unanswered'>,
-    now: number,
-  ): OutageEvidence {
+  evidence(seen: Pick<OutageEvidence, 'shards' | 'connected' | 'unanswered'>, now: number): OutageEvidence {
     const from = now - OUTAGE_WINDOW_MS;
     this.#failures = this.#failures.filter((at) => at > from && at <= now);
     const refused = [...this.#shards.values()].filter(({ failedAt }) => failedAt !== null && failedAt > from).length;

@@ -6,6 +6,7 @@ import {
   type ShardStatus,
   type Status,
 } from '../control/contract';
+import type { OutageStatus } from '../control/recovery-contract';
 import type { DataSample } from '../ipc/data-sample';
 import type { MasterView } from '../sharding/master';
 import { buildDataStatus, type DataView } from './data-status';
@@ -31,6 +32,8 @@ export interface StatusInput {
   ownData: DataSample | null;
   /** null while nothing is looked at. */
   health: HealthView | null;
+  /** Discord itself is out; null: it is not. */
+  outage: OutageStatus | null;
   /** null while the master does not exist yet. */
   master: MasterView | null;
   /** What the supervisor is busy with before the master exists, or why it cannot go on. */
@@ -63,6 +66,7 @@ export function buildStatus(input: StatusInput): Status {
     shards,
     identify: identifyStatus(master),
     gateway: master?.gate ?? { gate: 'passing', retryAt: null, reason: null },
+    outage: input.outage,
     rest: input.rest,
     postgres: tiers.postgres,
     redis: tiers.redis,
@@ -122,7 +126,8 @@ function findProblems(input: StatusInput, clusters: ClusterStatus[], shards: Sha
     const problem = said ? null : clusterProblem(cluster);
     if (problem !== null) problems.push(problem);
   }
-  if (master.gate.gate !== 'passing') {
+  if (input.outage !== null) problems.push(`${input.outage.text}.`);
+  else if (master.gate.gate !== 'passing') {
     problems.push(
       `The gateway refuses connections (${master.gate.reason ?? 'no reason given'}); all shards back off together.`,
     );

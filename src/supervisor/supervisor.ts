@@ -37,6 +37,7 @@ import { SdNotify } from './sd-notify';
 import { prepareStateDir } from './state-dir';
 import { buildStatus } from './status';
 import { SupervisorLock } from './supervisor-lock';
+import { Recovery } from './recovery';
 import { redisSource } from './redis-source';
 import { type TierAddresses, Tiers } from './tiers';
 import { readTls } from './tls';
@@ -79,6 +80,7 @@ export class Supervisor {
   #housekeeping: DataHousekeeping | null = null;
   #master: Master | null = null;
   #health: HealthChecker | null = null;
+  #recovery: Recovery | null = null;
   #statusTimer: NodeJS.Timeout | null = null;
   #message: string | null = null;
   #stop: Promise<void> | null = null;
@@ -144,6 +146,7 @@ export class Supervisor {
       stateDir: config.stateDir,
       tiers: this.#tiers?.status ?? NO_TIERS,
       rest: this.#restGuard?.status ?? null,
+      outage: this.#recovery?.outage ?? null,
       data: this.#data?.view() ?? null,
       ownData: this.#housekeeping?.sample() ?? null,
       health: this.#health?.view() ?? null,
@@ -182,6 +185,9 @@ export class Supervisor {
         abortMove: (request, onProgress) => commands.abortMove(request, onProgress),
         rebalance: (request, onProgress) => commands.rebalance(request, onProgress),
         migrate: (onProgress) => commands.migrate(onProgress),
+        recovery: () => this.#needRecovery().overview(),
+        recover: (request, onProgress) => this.#needRecovery().recover(request, onProgress),
+        endOutage: () => this.#needRecovery().endOutage(),
       },
       log: logger,
     });
@@ -470,6 +476,11 @@ export class Supervisor {
       await delay(POLL_MS);
     }
     throw new ControlError(504, `Shard ${shardId} did not get ready within ${RESTART_TIMEOUT_MS / 1_000} s.`);
+  }
+
+  #needRecovery(): Recovery {
+    if (this.#recovery === null) throw new ControlError(409, 'The supervisor is starting or stopping.');
+    return this.#recovery;
   }
 
   #clusterOf(master: Master, id: number): Cluster {

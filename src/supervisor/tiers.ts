@@ -55,6 +55,8 @@ export class Tiers {
   #stopped = false;
   #signal: AbortSignal = AbortSignal.abort();
   #lastDeath = 0;
+  /** Of the embedded servers. */
+  #urls: { postgres: string | null; redis: string | null } = { postgres: null, redis: null };
 
   constructor(
     private readonly settings: TierSettings,
@@ -90,6 +92,33 @@ export class Tiers {
     return { databaseUrls, redisUrl };
   }
 
+  /** Looks at a server at once; one of our own that does not answer is ended and started again. Never rejects. */
+  async revive(tier: 'postgres' | 'redis'): Promise<{ ok: boolean; text: string }> {
+    const own = tier === 'postgres' ? this.#postgres : this.#redis;
+    if (own === null) {
+      await this.#check();
+      const { state, message } = this.#status[tier];
+      if (state === 'off') return { ok: false, text: 'there is none' };
+      return { ok: state === 'up', text: state === 'up' ? 'it answers' : `it is down: ${message ?? 'no answer'}` };
+    }
+    if (await this.#answers(tier)) return { ok: true, text: 'it answers' };
+    await own.stop().catch(() => undefined);
+    await (tier === 'postgres' ? this.#startPostgres(this.#signal) : this.#startRedis(this.#signal));
+    const { state, message } = this.#status[tier];
+    return { ok: state === 'up', text: state === 'up' ? 'started again' : `not started: ${message ?? 'no answer'}` };
+  }
+
+  async #answers(tier: 'postgres' | 'redis'): Promise<boolean> {
+    const url = this.#urls[tier];
+    if (url === null || this.#status[tier].state !== 'up') return false;
+    try {
+      await (tier === 'postgres' ? probePostgres(url, undefined) : probeRedis({ kind: 'single', url }));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     if (this.#timer !== null) clearInterval(this.#timer);
@@ -109,6 +138,7 @@ export class Tiers {
     try {
       const server = await this.#postgres.start(signal);
       for (const url of server.urls) this.#hide(url);
+      this.#urls.postgres = server.urls[0] ?? null;
       const address = `${server.host}:${server.port}`;
       this.#status.postgres = { ...up('embedded', address, server.version), shards: server.urls.length };
       this.logger.info({ address, version: server.version, shards: server.urls.length }, 'embedded Postgres is up');
@@ -131,6 +161,7 @@ export class Tiers {
     try {
       const server = await this.#redis.start(signal);
       this.#hide(server.url);
+      this.#urls.redis = server.url;
       const address = new URL(server.url).host;
       this.#status.redis = up('embedded', address, server.version);
       this.logger.info({ address, version: server.version }, 'embedded Redis is up');

@@ -161,7 +161,12 @@ export class ShardPool {
     return this.#owing(this.#queryOn(client, pass, text, values));
   }
 
-  async #queryOn(client: PoolClient, pass: Pass | null, text: string, values: readonly unknown[]): Promise<QueryResult> {
+  async #queryOn(
+    client: PoolClient,
+    pass: Pass | null,
+    text: string,
+    values: readonly unknown[],
+  ): Promise<QueryResult> {
     // Without values it goes out as it is: BEGIN, COMMIT, several statements at once.
     const name = values.length === 0 ? undefined : this.#names.of(text).name;
     try {
