@@ -47,10 +47,10 @@ const NONE: Decision = { kind: 'none' };
 export function decide(situation: Situation): Decision {
   const { now, incident, scope, strategy, limits, settings, records, fleet } = situation;
   const own = records.filter((record) => record.incident === incident.id && record.scope === scope);
-  const last = own.at(-1);
+  const last = own.findLast((record) => !record.dryRun);
   if (strategy.kind === 'notify-only') return incident.holds ? held(strategy.summary) : NONE;
   if (last !== undefined && last.outcome === null) return NONE; // under way
-  if (last !== undefined && last.helped === null && !last.dryRun) {
+  if (last !== undefined && last.helped === null) {
     if (!incident.holds) return { kind: 'helped', record: last };
     const step = strategy.steps[last.index];
     if (now - (last.endedAt ?? last.at) < (step?.verifyMs ?? 0)) return NONE;
@@ -66,8 +66,8 @@ export function decide(situation: Situation): Decision {
   const why = step.pointless?.({ scope, fleet }) ?? hindrance(situation, step);
   if (why !== null) return held(why);
   const dryRun = settings.mode === 'dry-run';
-  // In dry-run mode each step is said once.
-  if (dryRun && own.some((record) => record.dryRun && record.index === index)) return NONE;
+  // Whether a step would have helped cannot be known: the first one is said, once.
+  if (dryRun && own.some((record) => record.dryRun)) return NONE;
   return { kind: 'take', step, index, dryRun };
 }
 
