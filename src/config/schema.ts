@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { health } from './health-schema';
 import { recovery } from './recovery-schema';
+import { incidents } from './incidents-schema';
 import { duration, flag, fraction, integer, oneOf, size, text, url } from './values';
 
 /** Discord's own REST base URL. */
@@ -436,6 +437,7 @@ export const schema = z.strictObject(
     http,
     health,
     recovery,
+    incidents,
     metrics,
     sandbox,
     stateDir: text('the path of a folder')
