@@ -297,6 +297,7 @@ function logAction(logger: Logger, { type, scope, step, outcome, dryRun, byHand,
   logger[outcome?.ok === true ? 'info' : 'warn'](fields, text);
 }
 
-function actionOf({ outcome, endedAt: _, index: __, ...record }: ActionRecord): RecoveryAction {
-  return { ...record, ok: outcome?.ok ?? null, text: outcome?.text ?? null };
+function actionOf({ at, incident, type, scope, step, outcome, helped, dryRun, byHand }: ActionRecord): RecoveryAction {
+  const [ok, text] = [outcome?.ok ?? null, outcome?.text ?? null];
+  return { at, incident, type, scope, step, ok, text, helped, dryRun, byHand };
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { ControlClient, ControlUnreachable } from '../../src/control/client';
 import { ControlError, type ControlHandlers, type Progress } from '../../src/control/contract';
 import { ControlServer } from '../../src/control/server';
-import { aStatus } from './status.fixture';
+import { aRecoveryOverview, aStatus } from './status.fixture';
 
 let dir: string;
 let path: string;
@@ -38,6 +38,9 @@ async function serve(handlers: Partial<ControlHandlers> = {}, options: object = 
       abortMove: () => Promise.resolve(),
       rebalance: () => Promise.resolve(),
       migrate: () => Promise.resolve(),
+      recovery: () => aRecoveryOverview(),
+      recover: () => Promise.resolve(),
+      endOutage: () => undefined,
       ...handlers,
     },
     log,
