@@ -289,6 +289,14 @@ function defineSandbox(define: Define, act: Act, program: Command): void {
     .option('--status <status>', 'HTTP status.', number(400, 599))
     .option('--count <count>', 'How many requests.', number(0, 1_000_000))
     .option('--seconds <seconds>', 'For how long.', number(0, 86_400));
+  fault('rest-slow', 'Answer REST requests late.', 'rest-slow --ms 5000 --seconds 60')
+    .option('--ms <ms>', 'How late.', number(0, 600_000))
+    .option('--seconds <seconds>', 'For how long.', number(0, 86_400));
+  fault('rest-429', 'Answer every REST request with 429.', 'rest-429 --seconds 30').option(
+    '--seconds <seconds>',
+    'For how long.',
+    number(0, 86_400),
+  );
   fault('guild-outage', 'Make guilds unavailable.', 'guild-outage --guilds 50 --seconds 30')
     .option('--guilds <count>', 'How many.', number(1, 1_000_000))
     .option('--seconds <seconds>', 'For how long.', number(0, 86_400));
