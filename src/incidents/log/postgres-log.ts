@@ -2,7 +2,7 @@ import type { Incident } from '../types';
 
 /** As much of a pg client as is used. */
 export interface LogConnection {
-  query<Row extends object>(text: string, values: readonly unknown[]): Promise<{ rows: Row[] }>;
+  query(text: string, values: unknown[]): Promise<{ rows: object[] }>;
   end(): Promise<void>;
 }
 
@@ -61,35 +61,39 @@ export class PostgresLog {
   /** Those of the past, the latest first. @throws Error of the server */
   async list(query: { since: number; limit: number }): Promise<Incident[]> {
     return this.#with(async (connection) => {
-      const { rows } = await connection.query<{ body: Incident }>(
+      const { rows } = await connection.query(
         `SELECT body FROM botctl.incident
          WHERE opened_at >= to_timestamp($1::float8 / 1000) OR resolved_at IS NULL
          ORDER BY opened_at DESC LIMIT $2`,
         [query.since, query.limit],
       );
-      return rows.map(({ body }) => body);
+      return rows.map(bodyOf);
     });
   }
 
   /** By the id or its end. @throws Error of the server */
   async get(id: string): Promise<Incident | null> {
     return this.#with(async (connection) => {
-      const { rows } = await connection.query<{ body: Incident }>(
+      const { rows } = await connection.query(
         `SELECT body FROM botctl.incident WHERE id = $1 OR right(id, length($1) + 1) = '-' || $1
          ORDER BY opened_at DESC LIMIT 1`,
         [id],
       );
-      return rows[0]?.body ?? null;
+      return rows[0] === undefined ? null : bodyOf(rows[0]);
     });
   }
 
   /** What waits is given one more chance. */
   async stop(): Promise<void> {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#cancelRetry();
     await this.#flush();
     this.#stopped = true;
+    this.#cancelRetry();
+  }
+
+  #cancelRetry(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
   }
 
   async #flush(): Promise<void> {
@@ -125,4 +129,8 @@ export class PostgresLog {
       await connection.end().catch(() => undefined);
     }
   }
+}
+
+function bodyOf(row: object): Incident {
+  return (row as { body: Incident }).body;
 }

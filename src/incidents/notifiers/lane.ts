@@ -92,7 +92,10 @@ export class Lane {
     const { notifier, due } = this.#options;
     for (;;) {
       const waitMs = this.#untilAllowed();
-      if (waitMs > 0) return this.#after(waitMs);
+      if (waitMs > 0) {
+        this.#after(waitMs);
+        return;
+      }
       const notices = due().slice(0, notifier.most);
       if (notices.length === 0 || !(await this.#send(notices)) || this.#stopped) return;
     }

@@ -5,7 +5,7 @@ import type { Scope } from '../types';
 import type { ClusterFacts, Occurrence, Window } from '../window';
 
 /** A crash is told even when the next process is up before anybody looks, ms. */
-const FRESH_MS = 15_000;
+const FRESH_MS = 5_000;
 /** States in which a cluster works again. */
 const SERVES = new Set(['ready', 'degraded']);
 
