@@ -194,6 +194,11 @@ const SUPERVISOR = {
   incident_notifications_total: counter('Messages about incidents, by target and outcome.', ['target', 'outcome']),
   postgres_up: gauge('Does Postgres answer?', 'flag', [], { merge: 'min' }),
   redis_up: gauge('Does Redis answer?', 'flag', [], { merge: 'min' }),
+  recovery_actions_total: counter('Steps that recovery took, by incident type and outcome.', [
+    'type',
+    'step',
+    'outcome',
+  ]),
   supervisor_resident_memory_bytes: gauge('Resident memory of the supervisor.', 'bytes'),
   supervisor_cpu_seconds_total: counter('CPU time of the supervisor.', ['mode'], 'seconds'),
   supervisor_event_loop_delay_p99_seconds: gauge(

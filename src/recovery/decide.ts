@@ -48,6 +48,8 @@ export function decide(situation: Situation): Decision {
   const { now, incident, scope, strategy, limits, settings, records, fleet } = situation;
   const own = records.filter((record) => record.incident === incident.id && record.scope === scope);
   const last = own.findLast((record) => !record.dryRun);
+  // Its cause is worked on.
+  if (incident.parent !== null && last?.helped !== null) return NONE;
   if (strategy.kind === 'notify-only') return incident.holds ? held(strategy.summary) : NONE;
   if (last !== undefined && last.outcome === null) return NONE; // under way
   if (last !== undefined && last.helped === null) {
@@ -57,7 +59,6 @@ export function decide(situation: Situation): Decision {
     return { kind: 'not-helped', record: last };
   }
   if (!incident.holds) return NONE;
-  if (incident.parent !== null) return held('another incident is the cause; that one is worked on');
   if (!limits.enabled || settings.mode === 'off') return held('recovery is switched off for it');
 
   const index = nextIndex(strategy.steps.length, last, now);

@@ -47,6 +47,8 @@ export class RecoveryRefused extends Error {
   }
 }
 
+type Present = Pick<Situation, 'now' | 'settings' | 'outage' | 'busy' | 'fleet'>;
+
 const ROUND_MS = 1_000;
 const POLL_MS = 250;
 
@@ -85,8 +87,11 @@ export class RecoveryEngine {
     this.#soon = null;
     if (this.#stopped) return;
     const open = this.options.desk.openIncidents();
-    for (const incident of open) {
-      for (const scope of scopesOf(incident)) this.#workOn(incident, scope);
+    if (open.length > 0) {
+      const present = this.#look();
+      for (const incident of open) {
+        for (const scope of scopesOf(incident)) this.#workOn(incident, scope, present);
+      }
     }
     this.#settleGone(open);
     const ids = new Set(open.map(({ id }) => id));
@@ -132,9 +137,8 @@ export class RecoveryEngine {
     return order.dryRun;
   }
 
-  #workOn(incident: Incident, scope: Scope): void {
-    const situation = this.#situation(incident, scope);
-    const decision = decide(situation);
+  #workOn(incident: Incident, scope: Scope, present: Present): void {
+    const decision = decide(this.#situation(incident, scope, present));
     switch (decision.kind) {
       case 'none':
         return;
@@ -146,7 +150,7 @@ export class RecoveryEngine {
       case 'not-helped':
         this.options.history.change(decision.record, { helped: false });
         this.#note(incident.id, `${decision.record.step} for ${scope} has not helped`);
-        return this.#workOn(incident, scope);
+        return this.#workOn(incident, scope, present);
       case 'take': {
         const { step, index, dryRun } = decision;
         const type = incident.strategy;
@@ -155,21 +159,16 @@ export class RecoveryEngine {
     }
   }
 
-  #situation(incident: Pick<Incident, 'id' | 'strategy' | 'holds' | 'parent'>, scope: Scope): Situation {
-    const { now, settings, history, isOutage, busy, fleet } = this.options;
+  /** What is the same for all incidents of a round. */
+  #look(): Present {
+    const { now, settings, isOutage, busy, fleet } = this.options;
+    return { now: now(), settings, outage: isOutage(), busy: busy(), fleet: fleet() };
+  }
+
+  #situation(incident: Situation['incident'], scope: Scope, present: Present): Situation {
     const strategy = strategyOf(incident.strategy);
-    return {
-      now: now(),
-      incident,
-      scope,
-      strategy,
-      limits: this.limitsOf(incident.strategy, strategy),
-      settings,
-      records: history.records,
-      outage: isOutage(),
-      busy: busy(),
-      fleet: fleet(),
-    };
+    const limits = this.limitsOf(incident.strategy, strategy);
+    return { ...present, incident, scope, strategy, limits, records: this.options.history.records };
   }
 
   async #take(order: {
@@ -222,7 +221,7 @@ export class RecoveryEngine {
   }
 
   #refusal(step: Step, { type }: RecoveryOrder, scope: Scope): string | null {
-    const situation = this.#situation({ id: '', strategy: type, holds: true, parent: null }, scope);
+    const situation = this.#situation({ id: '', strategy: type, holds: true, parent: null }, scope, this.#look());
     if (situation.outage && step.needsDiscord) return 'Discord itself is out';
     if (situation.busy !== null && step.touches !== 'nothing') return situation.busy;
     return blastRadius(situation, step);

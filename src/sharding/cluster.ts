@@ -203,6 +203,11 @@ export class Cluster implements BroadcastMember {
     return run.loggedIn ? 'starting' : 'booting';
   }
 
+  /** A fresh process could resume all shards, as far as is known. */
+  get resumable(): boolean {
+    return this.#run?.hooked === true && this.#sessions.size === this.shardIds.length;
+  }
+
   get shards(): ObservedShard[] {
     const run = this.#run;
     // Without the hook the bot's own word over discord.js's channel is all there is.

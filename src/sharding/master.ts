@@ -149,7 +149,7 @@ export class Master {
         gate: this.#gate,
         launch: (spec, boot, outFile, errFile) => this.#launch(spec, boot, outFile, errFile),
         emit,
-        mayRetryCrashLoop: () => clock.now() >= this.#saveUntil,
+        mayRetryCrashLoop: () => !this.savesIdentifies,
         onBotMessage: (from, message) => void this.#broadcaster.onMessage(from, message),
         onGone: (from, reason) => this.#broadcaster.onMemberGone(from.id, reason),
         onFatal: (_, closeCode, message) => this.#hold(closeCode, message),
@@ -212,6 +212,11 @@ export class Master {
   /** Until then (ms since the epoch) nothing is started again that can wait and would spend identifies. */
   saveIdentifies(until: number): void {
     this.#saveUntil = until;
+  }
+
+  /** Nothing is started again that can wait and would spend identifies. */
+  get savesIdentifies(): boolean {
+    return this.#options.clock.now() < this.#saveUntil;
   }
 
   get clusters(): readonly Cluster[] {
@@ -401,7 +406,7 @@ export class Master {
   /** `client.shard.respawnAll()` of a bot, at the pace it asked for. */
   async #respawnAll(shardDelay: number, respawnDelay: number): Promise<void> {
     const wait = (ms: number): Promise<void> => new Promise((resolve) => void this.#options.clock.after(ms, resolve));
-    if (this.#options.clock.now() < this.#saveUntil) {
+    if (this.savesIdentifies) {
       this.#options.emit({ type: 'identify.saved', what: 'respawnAll of the bot is not carried out' });
       return;
     }

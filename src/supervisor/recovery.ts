@@ -183,15 +183,9 @@ export class Recovery {
   #fleet(): Fleet {
     const view = this.options.master()?.view() ?? null;
     if (view === null) return { clusters: [] };
-    return {
-      clusters: view.clusters.map(({ id, state }) => ({
-        id,
-        state,
-        shards: view.shards
-          .filter(({ cluster }) => cluster === id)
-          .map((shard) => ({ id: shard.id, ready: shard.state === 'ready' })),
-      })),
-    };
+    const shards = new Map<number, { id: number; ready: boolean }[]>(view.clusters.map(({ id }) => [id, []]));
+    for (const { id, cluster, state } of view.shards) shards.get(cluster)?.push({ id, ready: state === 'ready' });
+    return { clusters: view.clusters.map(({ id, state }) => ({ id, state, shards: shards.get(id) ?? [] })) };
   }
 
   #actions(): RecoveryActions {
@@ -230,6 +224,9 @@ export class Recovery {
   async #replace(id: number): Promise<StepOutcome> {
     const cluster = this.options.master()?.cluster(id);
     if (cluster === undefined) return { ok: false, text: `there is no cluster ${id}` };
+    if (this.options.master()?.savesIdentifies === true && !cluster.resumable) {
+      return { ok: false, text: 'its sessions could not be resumed, and identifies are few' };
+    }
     return attempt(async () => {
       const { how, reason, ready, identifies } = await cluster.replace();
       if (how === 'kept') throw new Error(`the old process goes on (${reason ?? 'no reason given'})`);

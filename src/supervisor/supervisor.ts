@@ -83,7 +83,7 @@ export class Supervisor {
   #housekeeping: DataHousekeeping | null = null;
   #master: Master | null = null;
   #health: HealthChecker | null = null;
-  #recovery: Recovery | null = null;
+  readonly #recovery: Recovery;
   #statusTimer: NodeJS.Timeout | null = null;
   #message: string | null = null;
   #stop: Promise<void> | null = null;
@@ -118,6 +118,17 @@ export class Supervisor {
       connect: () => this.#data?.connect(0) ?? null,
       env,
       secrets,
+      logger,
+    });
+    this.#recovery = new Recovery({
+      config,
+      desk: this.#incidents.desk,
+      master: () => this.#master,
+      tiers: () => this.#tiers,
+      data: () => this.#data,
+      restGuard: () => this.#restGuard,
+      busy: () => null,
+      onAction: (record) => this.#feed.onRecovery(record),
       logger,
     });
   }
@@ -159,7 +170,7 @@ export class Supervisor {
       stateDir: config.stateDir,
       tiers: this.#tiers?.status ?? NO_TIERS,
       rest: this.#restGuard?.status ?? null,
-      outage: this.#recovery?.outage ?? null,
+      outage: this.#recovery.outage,
       data: this.#data?.view() ?? null,
       ownData: this.#housekeeping?.sample() ?? null,
       health: this.#health?.view() ?? null,
@@ -204,9 +215,9 @@ export class Supervisor {
         abortMove: (request, onProgress) => commands.abortMove(request, onProgress),
         rebalance: (request, onProgress) => commands.rebalance(request, onProgress),
         migrate: (onProgress) => commands.migrate(onProgress),
-        recovery: () => this.#needRecovery().overview(),
-        recover: (request, onProgress) => this.#needRecovery().recover(request, onProgress),
-        endOutage: () => this.#needRecovery().endOutage(),
+        recovery: () => this.#recovery.overview(),
+        recover: (request, onProgress) => this.#recovery.recover(request, onProgress),
+        endOutage: () => this.#recovery.endOutage(),
       },
       log: logger,
     });
@@ -392,6 +403,7 @@ export class Supervisor {
         logEvent(logger, event);
         this.#feed.onEvent(event);
         this.#incidents.onMasterEvent(event);
+        this.#recovery.onEvent(event);
       },
     });
     this.#master = master;
@@ -425,6 +437,7 @@ export class Supervisor {
     this.#health = createHealthChecker({ ...looked, config, env, secrets, logger });
     this.#health.start();
     this.#incidents.watch(looked);
+    this.#recovery.start();
   }
 
   /** The limiter for all clusters; what each of them has to know of it. */
@@ -498,11 +511,6 @@ export class Supervisor {
     throw new ControlError(504, `Shard ${shardId} did not get ready within ${RESTART_TIMEOUT_MS / 1_000} s.`);
   }
 
-  #needRecovery(): Recovery {
-    if (this.#recovery === null) throw new ControlError(409, 'The supervisor is starting or stopping.');
-    return this.#recovery;
-  }
-
   #clusterOf(master: Master, id: number): Cluster {
     const cluster = master.cluster(id);
     if (cluster === undefined) {
@@ -520,6 +528,7 @@ export class Supervisor {
     if (this.#statusTimer !== null) clearInterval(this.#statusTimer);
     this.#health?.stop();
     this.#health = null;
+    this.#recovery.stop();
     const incidents = this.#incidents.stop();
     await this.#stopClusters(config.sharding.stopTimeout);
     await this.#settle('REST guard', this.#restGuard?.stop());

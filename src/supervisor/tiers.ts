@@ -55,6 +55,10 @@ export class Tiers {
   #stopped = false;
   #signal: AbortSignal = AbortSignal.abort();
   #lastDeath = 0;
+  readonly #reviving: Record<'postgres' | 'redis', Promise<{ ok: boolean; text: string }> | null> = {
+    postgres: null,
+    redis: null,
+  };
   /** Of the embedded servers. */
   #urls: { postgres: string | null; redis: string | null } = { postgres: null, redis: null };
 
@@ -95,19 +99,24 @@ export class Tiers {
   }
 
   /** Looks at a server at once; one of our own that does not answer is ended and started again. Never rejects. */
-  async revive(tier: 'postgres' | 'redis'): Promise<{ ok: boolean; text: string }> {
+  revive(tier: 'postgres' | 'redis'): Promise<{ ok: boolean; text: string }> {
+    // Whoever asks meanwhile gets the same answer: a second stop would end the server that has just been started.
+    return (this.#reviving[tier] ??= this.#revive(tier).finally(() => (this.#reviving[tier] = null)));
+  }
+
+  async #revive(tier: 'postgres' | 'redis'): Promise<{ ok: boolean; text: string }> {
     const own = tier === 'postgres' ? this.#postgres : this.#redis;
-    if (own === null) {
-      await this.#check();
-      const { state, message } = this.#status[tier];
-      if (state === 'off') return { ok: false, text: 'there is none' };
-      return { ok: state === 'up', text: state === 'up' ? 'it answers' : `it is down: ${message ?? 'no answer'}` };
+    if (own === null) await this.#check();
+    else if (await this.#answers(tier)) return { ok: true, text: 'it answers' };
+    else {
+      // One that is being started already is left to that.
+      if (this.#status[tier].state === 'up') await own.stop().catch(() => undefined);
+      await (tier === 'postgres' ? this.#startPostgres(this.#signal) : this.#startRedis(this.#signal));
     }
-    if (await this.#answers(tier)) return { ok: true, text: 'it answers' };
-    await own.stop().catch(() => undefined);
-    await (tier === 'postgres' ? this.#startPostgres(this.#signal) : this.#startRedis(this.#signal));
     const { state, message } = this.#status[tier];
-    return { ok: state === 'up', text: state === 'up' ? 'started again' : `not started: ${message ?? 'no answer'}` };
+    if (state === 'off') return { ok: false, text: 'there is none' };
+    if (state !== 'up') return { ok: false, text: `it is ${state}: ${message ?? 'no answer'}` };
+    return { ok: true, text: own === null ? 'it answers' : 'started again' };
   }
 
   async #answers(tier: 'postgres' | 'redis'): Promise<boolean> {

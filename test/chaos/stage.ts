@@ -7,6 +7,7 @@ import type { Status } from '../../src/control/contract';
 import type { RecoveryOverview } from '../../src/control/recovery-contract';
 import { controlSocketPath } from '../../src/control/socket-path';
 import type { Incident } from '../../src/incidents';
+import { ServerFolder } from '../../src/data/embedded/server-folder';
 import { Sandbox } from '../../src/sandbox';
 import { until } from '../support/until';
 import { Botctl } from '../system/support/botctl';
@@ -114,8 +115,9 @@ export class Stage {
 
   /** The server's own process, as it stands in its folder. */
   serverPid(server: 'postgres' | 'redis'): number {
-    const text = readFileSync(join(this.botctl.stateDir, server, 'server'), 'utf8');
-    return (JSON.parse(text) as { pid: number }).pid;
+    const { server: identity } = new ServerFolder(join(this.botctl.stateDir, server));
+    if (identity === null) throw new Error(`there is no ${server}`);
+    return identity.pid;
   }
 
   /** Host and port, and the password as it stands in a URL. */
@@ -207,7 +209,7 @@ export class Stage {
           discordOutage: HOLD,
           guildDrop: { ...HOLD, window: '1m' },
           clusterCrash: HOLD,
-          crashLoop: HOLD,
+          crashLoop: { ...HOLD, window: '1m' },
           clusterHung: HOLD,
           shardStuck: HOLD,
           shardDisconnects: { ...HOLD, window: '1m' },

@@ -69,6 +69,7 @@ describe('what comes next', () => {
   it.each<[string, Partial<Situation>, string]>([
     ['nothing was done yet', {}, 'drop-caches'],
     ['the condition does not hold', { incident: { ...situation().incident, holds: false } }, 'none'],
+    ['another incident is the cause', { incident: { ...situation().incident, parent: 'i0' } }, 'none'],
     ['the last step is being done', { records: [record({ outcome: null, endedAt: null })] }, 'none'],
     ['it was done a moment ago', { records: [record({ endedAt: NOW - 5_000 })] }, 'none'],
     ['it has not cleared in its time', { records: [record()] }, 'not-helped'],
@@ -114,11 +115,6 @@ describe('why not', () => {
 
   it.each<[string, Partial<Situation>, RegExp]>([
     ['nothing can be done', { strategy: STRATEGIES['discord-outage'] }, /Outage mode holds everything still/],
-    [
-      'another incident explains it',
-      { incident: { ...situation().incident, parent: 'i0' } },
-      /another incident is the cause/,
-    ],
     ['switched off as a whole', { settings: { ...situation().settings, mode: 'off' } }, /switched off/],
     ['switched off for it', { limits: { enabled: false, coolDownMs: 0, maxPerHour: 9 } }, /switched off/],
     ['Discord is out', { ...shardStuck, outage: true }, /Discord itself is out/],

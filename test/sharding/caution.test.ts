@@ -22,7 +22,8 @@ describe('the gate, while Discord is known to be out', () => {
       onAttempt: (key, reason) => attempts.push(`${key} ${reason ?? 'ok'}`),
     });
     let tries = 0;
-    const go = (key: string): Promise<void> => gate.pass(key, false, NEVER).then(() => {
+    const go = (key: string): Promise<void> =>
+      gate.pass(key, false, NEVER).then(() => {
         tries++;
       });
     return { clock, gate, go, attempts, tries: () => tries };
