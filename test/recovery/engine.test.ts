@@ -27,6 +27,7 @@ function incident(change: Partial<Incident> = {}): Incident {
     openedAt: START,
     updatedAt: START,
     heldAt: START,
+    mitigatedAt: null,
     resolvedAt: null,
     acknowledged: null,
     silencedUntil: null,
