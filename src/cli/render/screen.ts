@@ -24,7 +24,6 @@ const CLEAR_LINE = '\u001b[K';
 const CLEAR_BELOW = '\u001b[J';
 const DEFAULT_ROWS = 24;
 
-// eslint-disable-next-line no-control-regex -- a key that is no character is an escape sequence
 const KEY = /\u001b\[[\d;]*[A-Za-z~]|[^]/g;
 const QUIT = new Set(['q', 'Q', '\u001b', '\u0003', '\u0004']);
 /** Rows to scroll by; a page is what fits. */
