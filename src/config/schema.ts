@@ -101,7 +101,9 @@ const handoff = z
         ),
       messages: integer(0, 1_000)
         .prefault(0)
-        .describe('Cached messages of each channel that go over, the newest. They are most of the work where there are many.'),
+        .describe(
+          'Cached messages of each channel that go over, the newest. They are most of the work where there are many.',
+        ),
       drainTimeout: duration('0s', '10m')
         .prefault('10s')
         .describe('How long handlers and REST calls of the old process may run on.'),

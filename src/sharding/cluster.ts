@@ -553,7 +553,17 @@ export class Cluster implements BroadcastMember {
       const process = this.#deps.launch(spec, boot, join(dir, 'out.log'), join(dir, 'err.log'));
       const spawnedAt = clock.now();
       const offsets = { out: 0, err: 0 };
-      const run = this.#incarnation({ id, spec, dir, process, spawnedAt, adopted: false, operator, offsets, successorOf });
+      const run = this.#incarnation({
+        id,
+        spec,
+        dir,
+        process,
+        spawnedAt,
+        adopted: false,
+        operator,
+        offsets,
+        successorOf,
+      });
       this.#writeRoster(run);
       return run;
     } catch (error) {
@@ -808,7 +818,8 @@ export class Cluster implements BroadcastMember {
     roster.remove(run.id);
     rmSync(run.dir, { recursive: true, force: true });
     if (run === this.#successor) this.#successor = null;
-    else if (this.#retiring.delete(run)) this.#emit({ type: 'cluster.retired', cluster: this.id, pid: run.process.pid });
+    else if (this.#retiring.delete(run))
+      this.#emit({ type: 'cluster.retired', cluster: this.id, pid: run.process.pid });
     else this.#onEnd(run, run.endReason(exit), now);
   }
 

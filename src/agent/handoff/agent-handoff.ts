@@ -78,7 +78,8 @@ export class AgentHandoff {
     const { first, count } = this.options.clients();
     if (first === undefined || count > 1) {
       const reason = first === undefined ? 'no client has logged in' : 'more than one client logs in';
-      return this.#report({ step: 'failed', reason, restart: true });
+      this.#report({ step: 'failed', reason, restart: true });
+      return;
     }
     const { handing } = first;
     const handlers = new RunningHandlers(handing.client);

@@ -19,7 +19,10 @@ export class BotState {
 
   /** What fails, or is late, is left out. Never rejects. */
   async export(): Promise<Record<string, unknown>> {
-    const entries = Array.from(this.#hooks, async ([name, hooks]) => [name, await this.#exportOne(name, hooks)] as const);
+    const entries = Array.from(
+      this.#hooks,
+      async ([name, hooks]) => [name, await this.#exportOne(name, hooks)] as const,
+    );
     return Object.fromEntries((await Promise.all(entries)).filter(([, state]) => state !== undefined));
   }
 

@@ -33,10 +33,11 @@ export class Journal {
   }
 }
 
-function usersIn(d: Payload): string[] {
-  const { user, author, member, mentions } = d;
-  const found = [user, author, isPayload(member) ? member['user'] : null, ...(Array.isArray(mentions) ? mentions : [])];
-  return found.flatMap((one) => (isPayload(one) && typeof one['id'] === 'string' ? [one['id']] : []));
+/** Ids of all users that a payload tells something of, however deep. */
+function* usersIn(value: unknown): Generator<string, void, void> {
+  if (!isPayload(value)) return;
+  if (typeof value['id'] === 'string' && 'username' in value) yield value['id'];
+  for (const key in value) yield* usersIn(value[key]);
 }
 
 function isPayload(value: unknown): value is Payload {

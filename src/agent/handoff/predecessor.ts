@@ -105,7 +105,13 @@ export class Predecessor {
     const at = Date.now();
     await handing.cut();
     const dropped = countDropped(handing.client);
-    const record: FromPredecessor = { k: 'cut', at, sessions: handing.sessions(), dropped, state: await state.export() };
+    const record: FromPredecessor = {
+      k: 'cut',
+      at,
+      sessions: handing.sessions(),
+      dropped,
+      state: await state.export(),
+    };
     stream.add(record);
     stream.write();
   }

@@ -78,7 +78,8 @@ export class Hydration {
    * @throws {SnapshotError} without the Guilds intent: such a client cannot be held back
    */
   begin(): void {
-    if (!this.#waitsForGuilds) throw new SnapshotError('without the Guilds intent a client does not wait for its caches');
+    if (!this.#waitsForGuilds)
+      throw new SnapshotError('without the Guilds intent a client does not wait for its caches');
     this.#guildTimeout = this.client.options.waitGuildTimeout ?? DEFAULT_GUILD_TIMEOUT_MS;
     this.client.options.waitGuildTimeout = NEVER_MS;
     this.#ready([HOLD]);

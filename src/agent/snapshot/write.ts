@@ -5,7 +5,7 @@ import { encodeGuild, wasLoaded } from './encode/guilds';
 import { encodeMember, encodePresence } from './encode/members';
 import { encodeMessage } from './encode/messages';
 import { encodeAutoModerationRule, encodeBan, encodeEntitlement, encodeInvite } from './encode/moderation';
-import { encodeUser, UserEncoder } from './encode/users';
+import { UserEncoder } from './encode/users';
 import { SnapshotError } from './errors';
 import { CHUNK, FORMAT_VERSION } from './format';
 import type { HeaderRecord, Payload, SnapshotMeta, SnapshotRecord } from './format';
@@ -127,7 +127,7 @@ export class CacheCopy {
 
   /** A user has changed since it was written: it is written once more. */
   touch(userId: string): void {
-    this.#users.seen.delete(userId);
+    this.#users.touch(userId);
   }
 
   async run(): Promise<void> {
@@ -195,7 +195,11 @@ export class CacheCopy {
     const cache = this.client.users.cache;
     const all = isLimited(cache);
     const rest = filter(cache.values(), (user) => all || !users.seen.has(user.id));
-    await this.#addAll(rest, encodeUser, (entries) => ({ k: 'users', d: entries }));
+    await this.#addAll(
+      rest,
+      (user) => users.encodeAgain(user),
+      (entries) => ({ k: 'users', d: entries }),
+    );
   }
 
   async #addThread(thread: AnyThreadChannel): Promise<void> {

@@ -144,7 +144,8 @@ export class Handoff {
     }
     if (this.#ends.new !== null) throw new HandoffFailed(`the successor ended (${this.#ends.new})`);
     // From the cut on the successor may have all it needs.
-    if (this.#ends.old !== null && !this.#isCutting) throw new HandoffFailed(`the old process ended (${this.#ends.old})`);
+    if (this.#ends.old !== null && !this.#isCutting)
+      throw new HandoffFailed(`the old process ended (${this.#ends.old})`);
   }
 
   #isOldSettled(): boolean {
@@ -165,7 +166,7 @@ export class Handoff {
         try {
           if (condition()) end(() => resolve(true));
         } catch (error) {
-          end(() => reject(error as Error));
+          end(() => reject(error));
         }
       };
       this.#look();
