@@ -166,7 +166,8 @@ export class Handoff {
         try {
           if (condition()) end(() => resolve(true));
         } catch (error) {
-          end(() => reject(error));
+          const failure = error instanceof Error ? error : new Error(String(error));
+          end(() => reject(failure));
         }
       };
       this.#look();
