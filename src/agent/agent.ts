@@ -24,6 +24,7 @@ import { BotChannel } from './bot-channel';
 import { Channel } from './channel';
 import { Lifecycle } from './lifecycle';
 import { ManagedClient, type Parked } from './client/managed-client';
+import { AgentHandoff } from './handoff/agent-handoff';
 import { AgentMetrics } from './metrics/agent-metrics';
 import { watchModules, type DiscordJs } from './module-hook';
 import { boundOutput, rotateOutput } from './output';
@@ -31,6 +32,7 @@ import { Permits } from './permits';
 import { RouteBreakers } from './rest/route-breakers';
 import { GuardedRest, type RestModule, type UndiciAgent } from './rest/guarded-rest';
 import { Sampler } from './sampler';
+import { TermSignal } from './term-signal';
 
 /** Sessions are reported this often, ms, when they have changed. */
 const SESSIONS_INTERVAL_MS = 1_000;
@@ -40,6 +42,8 @@ const UNREAD_OUTPUT_BYTES = 64 * 1024 * 1024;
 const LONE_DRAIN_MS = 5_000;
 /** After it has parked on its own, the bot's SIGTERM handlers have this time, ms. */
 const TERM_TIMEOUT_MS = 5_000;
+/** The bot has this long to hear that its successor has taken over, four times over, ms. */
+const HANDOFF_DRAIN_MS = 4_000;
 /** A program that must not run here is kept so long, ms, at most, until the supervisor has been told why. */
 const REFUSAL_MS = 2_000;
 /** REST base URL of discord.js itself. */
@@ -61,6 +65,7 @@ export class Agent {
     },
     onRefused: (route) => this.#guard(() => this.#metrics.circuitRefused(route)),
   });
+  readonly #handoff: AgentHandoff;
   readonly #clients = new Map<Client, ManagedClient>();
   readonly #reported = new Map<number, string>();
   readonly #notices = new Map<NoticeCode, string>();
@@ -72,6 +77,8 @@ export class Agent {
   #everAttached = false;
   #wasReady = false;
   #parking: Promise<Parked> | null = null;
+  /** The next SIGTERM is for the bot. */
+  #ending = false;
   #graceTimer: NodeJS.Timeout | null = null;
   #sampleTimer: NodeJS.Timeout | null = null;
 
@@ -91,6 +98,17 @@ export class Agent {
       sweepMessages: () => [...this.#clients.values()].reduce((sum, client) => sum + client.sweepMessages(), 0),
       dataRemedy: () => this.#bridge?.dataRemedy ?? null,
       dropDataCache: () => this.#bridge?.dropDataCache?.() ?? 0,
+    });
+    this.#handoff = new AgentHandoff({
+      boot,
+      clients: () => ({ first: this.#first, count: this.#clients.size }),
+      send: (frame) => this.#channel.send(frame),
+      callStopHandlers: async () => {
+        await this.#lifecycle.drain({ reason: 'handoff', deadlineMs: HANDOFF_DRAIN_MS });
+        await this.#callStopHandlers();
+      },
+      sample: () => this.#guard(() => this.#sample()),
+      end: () => this.#end(),
     });
     this.#sampler = new Sampler(
       () => this.#reports(),
@@ -119,6 +137,7 @@ export class Agent {
     subscribe('undici:request:create', (message) => this.#guard(() => this.#onRequest(message)));
     this.#bot.install();
     this.#openBridge();
+    new TermSignal(process, () => this.#holdTerm()).install();
     process.on('exit', (code) => {
       this.#guard(() => this.#sample());
       this.#channel.send({ t: 'exiting', code });
@@ -189,6 +208,8 @@ export class Agent {
       defaultStrategy: (manager) => new SimpleShardingStrategy(manager),
       boot: this.boot,
       resume: first ? (this.boot.resume ?? null) : null,
+      successor: first ? this.#handoff.successor : null,
+      onSuccessorFailed: (error) => this.#handoff.onSuccessorFailed(error),
       permits: this.#permits,
       send: (frame) => this.#channel.send(frame),
       onShard: ({ report, closeCode, replayed }) => {
@@ -262,10 +283,12 @@ export class Agent {
     this.#graceTimer = null;
     for (const [code, text] of this.#notices) this.#channel.send({ t: 'notice', code, text });
     this.#permits.onAttached();
+    this.#handoff.onAttached();
     this.#metrics.resend();
   }
 
   #onDetached(): void {
+    this.#handoff.onDetached();
     this.#permits.onDetached();
     this.#graceTimer = setTimeout(() => void this.#leave(LONE_DRAIN_MS), this.#timings.graceMs).unref();
   }
@@ -307,6 +330,10 @@ export class Agent {
       case 'degraded':
         this.#lifecycle.tell(frame.dependencies);
         break;
+      case 'hand-over':
+      case 'take-over':
+        this.#handoff.onFrame(frame);
+        break;
     }
   }
 
@@ -331,6 +358,8 @@ export class Agent {
   /** Closes everything resumably; twice is the same as once. */
   #park(drainMs: number, snapshot: boolean): Promise<Parked> {
     const file = snapshot && this.#clients.size === 1 ? join(this.boot.parkDir, 'snapshot') : null;
+    this.#handoff.abort();
+    if (this.#handoff.hasGivenAway) return Promise.resolve({ sessions: [], snapshot: null, guilds: 0 });
     this.#parking ??= (async () => {
       await this.#lifecycle.drain({ reason: 'stop', deadlineMs: drainMs });
       const all = await Promise.all(
@@ -355,6 +384,7 @@ export class Agent {
       lifecycle: this.#lifecycle,
       dataRemedy: null,
       dropDataCache: null,
+      handoff: this.#handoff.state,
     };
     this.#bridge = bridge;
     Object.defineProperty(globalThis, SDK_BRIDGE, { value: bridge });
@@ -370,9 +400,23 @@ export class Agent {
     }
   }
 
-  /** No supervisor wants this process: save the sessions where the next one finds them, and end. */
+  /** SIGTERM by hand, or by whoever stops the host: the sessions first, then the bot's own handlers. */
+  #holdTerm(): boolean {
+    try {
+      if (this.#ending || this.#parking !== null || this.#handoff.hasGivenAway) return false;
+      if (this.#sessions().length === 0) return false;
+      void this.#leave(LONE_DRAIN_MS);
+      return true;
+    } catch (error) {
+      this.#onError(error);
+      return false;
+    }
+  }
+
+  /** Save the sessions where the supervisor finds them, this one or the next, and end. */
   async #leave(drainMs: number): Promise<void> {
     const { clusterId, incarnation, totalShards, parkDir } = this.boot;
+    this.#ending = true;
     // For the reaper, which ends what does not leave.
     this.#guard(() => writeFileSync(join(parkDir, LEAVING_FILE), '', { mode: 0o600 }));
     const { sessions, snapshot } = await this.#park(drainMs, true);
@@ -392,6 +436,12 @@ export class Agent {
     } catch {
       // The state folder is gone: nobody will come for the sessions.
     }
+    this.#end();
+  }
+
+  /** By SIGTERM, so that the bot's own handlers run, for as long as they may. */
+  #end(): void {
+    this.#ending = true;
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), TERM_TIMEOUT_MS);
     process.kill(process.pid, 'SIGTERM');
   }

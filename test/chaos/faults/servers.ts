@@ -109,8 +109,8 @@ export const serverFaults: readonly Fault[] = [
           await redis.config('SET', 'maxmemory', memory);
         });
       const before = await stage.redis(async (redis) => ({
-        memory: ((await redis.config('GET', 'maxmemory')) as string[])[1] ?? '0',
-        policy: ((await redis.config('GET', 'maxmemory-policy')) as string[])[1] ?? 'noeviction',
+        memory: (await redis.config('GET', 'maxmemory'))[1] ?? '0',
+        policy: (await redis.config('GET', 'maxmemory-policy'))[1] ?? 'noeviction',
       }));
       await set('1', 'noeviction');
       return async () => {
