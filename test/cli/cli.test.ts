@@ -354,26 +354,6 @@ describe('the command line', () => {
     });
   });
 
-  describe('completion', () => {
-    it('completes commands, subcommands and options in a real bash', async () => {
-      const { stdout: script } = await cli('completion', 'bash');
-      const complete = (...words: string[]): string[] => {
-        const ask = `${script}\nCOMP_WORDS=(botctl ${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length}; _botctl; printf '%s\\n' "\${COMPREPLY[@]}"`;
-        return spawnSync('bash', ['-c', ask], { encoding: 'utf8' }).stdout.trim().split('\n');
-      };
-      expect(complete('sta')).toEqual(['start', 'status']);
-      expect(complete('config', '')).toEqual(['check', 'show', 'schema', '--help']);
-      expect(complete('sandbox', 'drop', '--s')).toEqual(['--shard']);
-      expect(complete('status', '--js')).toEqual(['--json']);
-    });
-
-    it.each(['zsh', 'fish'])('%s: names every command', async (shell) => {
-      const { stdout, code } = await cli('completion', shell);
-      expect(code).toBe(0);
-      for (const word of ['start', 'close-on-identify', 'schema']) expect(stdout).toContain(word);
-    });
-  });
-
   it('has an example whose config is good', async () => {
     const { code } = await cli('config', 'check', '--sandbox', '--config', EXAMPLE);
     expect(code).toBe(0);
