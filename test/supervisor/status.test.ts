@@ -48,6 +48,7 @@ function input(state: ClusterState): StatusInput {
     data: null,
     ownData: null,
     health: null,
+    incidents: [],
     rest: null,
     master: {
       totalShards: 1,
