@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { capacity } from './capacity-schema';
 import { health } from './health-schema';
 import { duration, flag, fraction, integer, oneOf, size, text, url } from './values';
 
@@ -435,6 +436,7 @@ export const schema = z.strictObject(
     http,
     health,
     metrics,
+    capacity,
     sandbox,
     stateDir: text('the path of a folder')
       .prefault('.botctl')

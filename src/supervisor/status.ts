@@ -1,3 +1,4 @@
+import type { CapacityStatus } from '../capacity';
 import type { HealthScope, HealthView } from '../health';
 import {
   CONTROL_API_VERSION,
@@ -31,6 +32,8 @@ export interface StatusInput {
   ownData: DataSample | null;
   /** null while nothing is looked at. */
   health: HealthView | null;
+  /** null: nothing was looked ahead for yet. */
+  capacity: CapacityStatus | null;
   /** null while the master does not exist yet. */
   master: MasterView | null;
   /** What the supervisor is busy with before the master exists, or why it cannot go on. */
@@ -68,6 +71,7 @@ export function buildStatus(input: StatusInput): Status {
     redis: tiers.redis,
     data: input.data === null ? null : buildDataStatus(input.data, samplesOf(input)),
     health: input.health === null ? null : buildHealthStatus(input.health),
+    capacity: input.capacity,
     verdict: well ? 'well' : 'degraded',
     problems,
   };

@@ -128,4 +128,22 @@ CREATE UNIQUE INDEX move_open ON botctl.move (kind, unit) WHERE state IN ('copyi
   // Keys of deferred writes that have landed. They move with their guild.
   { name: '0002-deferred', sql: DEFER_TABLE_DDL },
   { name: '0003-cache', sql: CACHE_TABLE_DDL },
+  // What was in use, by the hour. Used on shard 0 only.
+  {
+    name: '0004-capacity',
+    sql: `
+CREATE TABLE botctl.capacity_hour (
+  hour timestamptz NOT NULL,
+  resource text NOT NULL,
+  scope text NOT NULL,
+  part text NOT NULL, -- the state folder that has seen it
+  samples int NOT NULL CHECK (samples > 0),
+  mean float8 NOT NULL,
+  low float8 NOT NULL,
+  high float8 NOT NULL,
+  limit_value float8,
+  PRIMARY KEY (hour, resource, scope, part)
+);
+`,
+  },
 ];
