@@ -54,19 +54,20 @@ function look(
   const points = hours.map((hour) => ({ hour: hour.hour, value: hour[figure] }));
   // The hour that has just begun has seen little yet.
   const whole = points.filter(({ hour }) => hour < Math.floor(now / HOUR_MS));
+  const ahead = limit === null ? null : forecast(whole, now, [threshold * limit, limit]);
   return {
     ...{ resource, scope, title, unit, value, limit, seenAt },
+    usual: Math.max(0, (ahead?.kind === 'trend' ? ahead.peak : ahead?.level) ?? value),
     detail: detail ?? null,
-    forecast: limit === null ? null : forecast(whole, now, [threshold * limit, limit]),
+    forecast: ahead,
     history: curve(points, now),
     outlook: limit === null ? [] : outlook(whole, now, OUTLOOK_DAYS),
   };
 }
 
-/** Nearest to its limit first: by what is in use, and by what will be. */
-function share({ value, limit, forecast: ahead }: ResourceReport): number {
-  if (limit === null || limit === 0) return -1;
-  return Math.max(value, ahead?.kind === 'trend' ? ahead.peak : 0) / limit;
+/** Nearest to its limit first. */
+function share({ usual, limit }: ResourceReport): number {
+  return limit === null || limit === 0 ? -1 : usual / limit;
 }
 
 function curve(points: readonly Point[], now: number): ResourceReport['history'] {

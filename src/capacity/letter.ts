@@ -32,8 +32,8 @@ function figures({ resources, at }: CapacityReport): string[] {
     .filter(({ limit }) => limit !== null)
     .slice(0, MAX_NAMED)
     .map((one) => {
-      const { value, limit, unit, forecast } = one;
-      const used = `${nameOf(one)}: ${amount(value, unit)} of ${amount(limit ?? 0, unit)} (${percent(value / (limit ?? 1))})`;
+      const { usual, limit, unit, forecast } = one;
+      const used = `${nameOf(one)}: ${amount(usual, unit)} of ${amount(limit ?? 0, unit)} (${percent(usual / (limit ?? 1))})`;
       if (forecast?.kind !== 'trend') return `${used}, too little history`;
       const full = forecast.meetings[1]?.at;
       return full == null ? `${used}, ${forecast.direction}` : `${used}, full ${inDays(full, at)} (${day(full)})`;

@@ -40,6 +40,8 @@ interface Log {
 
 /** How often it is looked at how much is in use, ms. */
 const LOOK_MS = 60_000;
+/** A look is as good as new for so long, ms. */
+const FRESH_MS = 10_000;
 /** What a kill takes with it at most, ms. */
 const SAVE_MS = 5 * LOOK_MS;
 /** The end of the supervisor waits no longer, ms. */
@@ -57,6 +59,7 @@ export class CapacityPlanner {
   #status: CapacityStatus | null = null;
   #problem: string | null = null;
   #isMerged = false;
+  #lookedAt = 0;
   #savedAt = 0;
   #savedHour = 0;
   #working: Promise<unknown> = Promise.resolve();
@@ -101,7 +104,11 @@ export class CapacityPlanner {
 
   /** With the values of now. Null before the first look. */
   async report(): Promise<CapacityReport | null> {
-    await this.#inTurn(() => this.#analyse());
+    await this.#inTurn(async () => {
+      const age = this.#options.clock.now() - this.#lookedAt;
+      if (age >= FRESH_MS || age < 0) await this.#look();
+      await this.#analyse();
+    });
     return this.#report;
   }
 
@@ -115,8 +122,9 @@ export class CapacityPlanner {
   async #look(): Promise<void> {
     const { observe, clock } = this.#options;
     const now = clock.now();
+    this.#lookedAt = now;
     await this.#attempt('what is in use cannot be seen', async () => {
-      const observations = await observe();
+      const observations = (await observe()).filter(({ value }) => Number.isFinite(value));
       this.#history.add(observations, now);
       for (const one of observations) this.#latest.set(`${one.resource}\n${one.scope}`, { ...one, seenAt: now });
     });

@@ -74,8 +74,8 @@ function why(report: ResourceReport, limit: number, trend: Forecast, { threshold
   if (trend.direction !== 'rising') return `${used}, ${trend.direction}.`;
   const growth = `grows by ${amount(trend.perDay, unit)} a day`;
   const dates = [
-    peak < threshold * limit ? dated(`${percent(threshold)} `, near, now) : null,
-    dated('full ', full, now),
+    peak < threshold * limit ? dated(`at ${percent(threshold)}`, near, now) : null,
+    dated('full', full, now),
   ].filter((text) => text !== null);
   return `${[used, growth, ...dates].join(', ')}.`;
 }
@@ -83,8 +83,9 @@ function why(report: ResourceReport, limit: number, trend: Forecast, { threshold
 function dated(what: string, meeting: Meeting | undefined, now: number): string | null {
   if (meeting?.at == null) return null;
   const { at, earliest, latest } = meeting;
-  const band = earliest === null ? '' : ` (${day(earliest)} to ${latest === null ? 'later' : day(latest)})`;
-  return `${what}${inDays(at, now)}, on ${day(at)}${band}`;
+  const band = [earliest ?? at, latest].map((date) => (date === null ? 'later' : day(date)));
+  const between = band.every((date) => date === day(at)) ? '' : `, ${band.join(' to ')}`;
+  return `${what} ${inDays(at, now)} (${day(at)}${between})`;
 }
 
 function capital(text: string): string {

@@ -26,6 +26,8 @@ export interface ResourceReport {
   unit: ResourceUnit;
   /** Latest value. */
   value: number;
+  /** What is in use at the strongest hour of the week; with too little history the middle of the last day, or `value`. */
+  usual: number;
   /** null: not known; such a value says nothing of what is left. */
   limit: number | null;
   /** Which one it is of many: `shard 17`. */
@@ -85,6 +87,8 @@ export interface CapacityStatus {
     title: string;
     unit: ResourceUnit;
     value: number;
+    /** As in the report: not the moment's. */
+    usual: number;
     limit: number;
     /** too-little: the history is too short to tell. */
     trend: 'rising' | 'falling' | 'steady' | 'too-little';
@@ -101,11 +105,11 @@ export function capacityStatus({ at, since, problem, resources, recommendations 
     at,
     since,
     problem,
-    resources: resources.flatMap(({ resource, scope, title, unit, value, limit, forecast }) => {
+    resources: resources.flatMap(({ resource, scope, title, unit, value, usual, limit, forecast }) => {
       if (limit === null || forecast === null) return [];
       const [near, full] = forecast.kind === 'trend' ? forecast.meetings : [];
       return {
-        ...{ resource, scope, title, unit, value, limit },
+        ...{ resource, scope, title, unit, value, usual, limit },
         trend: forecast.kind === 'trend' ? forecast.direction : forecast.kind,
         nearAt: near?.at ?? null,
         fullAt: full?.at ?? null,

@@ -4,7 +4,7 @@ export type ResourceUnit = 'count' | 'bytes' | 'cores';
 export type Figure = 'mean' | 'high';
 
 interface Resource {
-  /** As in "GUILDS OF THE FULLEST SHARD: 2,050 of 2,500". */
+  /** As in "guilds per shard (shard 17): 2,050 of 2,500". Of many, the one that is worst off. */
   title: string;
   unit: ResourceUnit;
   figure: Figure;
@@ -12,17 +12,17 @@ interface Resource {
 
 /** What is kept for 30 days. Those that have a limit are looked ahead for; the others only show what the bot was like. */
 const RESOURCES = {
-  'guilds-per-shard': { title: 'guilds of the fullest shard', unit: 'count', figure: 'high' },
+  'guilds-per-shard': { title: 'guilds per shard', unit: 'count', figure: 'high' },
   memory: { title: 'memory', unit: 'bytes', figure: 'high' },
   // Between two collections the heap fills up whatever its limit is; the mean tells more than the peak.
-  heap: { title: 'heap of the fullest cluster', unit: 'bytes', figure: 'mean' },
+  heap: { title: 'heap', unit: 'bytes', figure: 'mean' },
   cpu: { title: 'CPU', unit: 'cores', figure: 'mean' },
-  'cluster-cpu': { title: 'CPU of the busiest cluster', unit: 'cores', figure: 'mean' },
-  disk: { title: 'disk of the state folder', unit: 'bytes', figure: 'high' },
-  identifies: { title: 'identifies of the day', unit: 'count', figure: 'high' },
-  'pool-connections': { title: 'connections of the pools in use', unit: 'count', figure: 'high' },
-  connections: { title: 'connections of the Postgres server', unit: 'count', figure: 'high' },
-  'database-size': { title: 'size of the database', unit: 'bytes', figure: 'high' },
+  'cluster-cpu': { title: 'CPU of a cluster', unit: 'cores', figure: 'mean' },
+  disk: { title: 'disk', unit: 'bytes', figure: 'high' },
+  identifies: { title: 'identifies a day', unit: 'count', figure: 'high' },
+  'pool-connections': { title: 'pool connections', unit: 'count', figure: 'high' },
+  connections: { title: 'server connections', unit: 'count', figure: 'high' },
+  'database-size': { title: 'database size', unit: 'bytes', figure: 'high' },
   guilds: { title: 'guilds', unit: 'count', figure: 'high' },
   shards: { title: 'shards', unit: 'count', figure: 'high' },
   clusters: { title: 'clusters', unit: 'count', figure: 'high' },

@@ -19,7 +19,7 @@ export function limitsNear({ recommendations, resources }: CapacityReport): Limi
   return recommendations.flatMap(({ resource, scope, urgency, why, change }) => {
     if (urgency !== 'now') return [];
     const report = resources.find((one) => one.resource === resource && one.scope === scope);
-    const share = report?.limit == null ? 0 : report.value / report.limit;
+    const share = report?.limit == null ? 0 : report.usual / report.limit;
     const what = change === null ? '' : ` ${change.key}: ${change.from} -> ${change.to}.`;
     const plain = scope === 'bot' || scope === 'host';
     const database = /^db:(\d+)$/.exec(scope)?.[1];

@@ -10,7 +10,7 @@ export function amount(value: number, unit: ResourceUnit): string {
     case 'bytes':
       return bytes.format(Math.round(value), { unitSeparator: ' ', decimalPlaces: 1 }) ?? '?';
     case 'cores':
-      return `${value.toFixed(value < 10 ? 1 : 0)} cores`;
+      return `${Number(value.toPrecision(2))} cores`;
     case 'count':
       return Math.round(value).toLocaleString('en-US');
   }
@@ -31,7 +31,7 @@ export function inDays(at: number, now: number): string {
   return days < 1 ? 'today' : days === 1 ? 'in 1 day' : `in ${days} days`;
 }
 
-/** `guilds of the fullest shard (shard 17)`, `size of the database (db:2)`. */
+/** `guilds per shard (shard 17)`, `database size (db:2)`. */
 export function nameOf({ title, scope, detail }: Pick<ResourceReport, 'title' | 'scope' | 'detail'>): string {
   const which = detail ?? (scope === 'bot' || scope === 'host' ? null : scope);
   return which === null ? title : `${title} (${which})`;

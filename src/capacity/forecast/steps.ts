@@ -5,9 +5,9 @@ import { Season } from './season';
 
 /** Days on both sides that a step must have. */
 const MIN_DAYS = 3;
-/** A step must explain so many times what is left unexplained (F statistic), … */
+/** A step must explain more than any bend of the line would, so many times what is left unexplained (F statistic), … */
 const MIN_EXPLAINED = 25;
-/** … and stand out so far from what the values do on other days (in spreads): a bend in the curve is no step. */
+/** … and stand out so far from what the values do on other days (in spreads). */
 const MIN_CONTRAST = 5;
 const MAX_STEPS = 4;
 const SPREAD_PER_MAD = 1.4826;
@@ -57,17 +57,28 @@ function findSteps(days: readonly Day[], left: number): number[] {
 
 function strongestStep(days: readonly Day[]): number | null {
   const straight = detrend(days);
-  const unexplained = sumOfSquares(straight);
-  let best = { cut: 0, gain: 0 };
+  const jump = best(days, straight, (hour, cut) => (hour < cut ? 0 : 1));
+  const bend = best(days, straight, (hour, cut) => Math.max(0, hour - cut));
+  if (jump.gain <= bend.gain) return null;
+  const rest = Math.max(sumOfSquares(straight) - jump.gain, 0) / (days.length - 3);
+  const explained = rest === 0 ? Infinity : jump.gain / rest;
+  return explained >= MIN_EXPLAINED && standsOut(straight, jump.cut) ? jump.cut : null;
+}
+
+/** Where a change of this shape, beside a straight line, explains most of what the line leaves. */
+function best(
+  days: readonly Day[],
+  straight: readonly number[],
+  shape: (hour: number, cut: number) => number,
+): { cut: number; gain: number } {
+  let found = { cut: 0, gain: 0 };
   for (let cut = MIN_DAYS; cut <= days.length - MIN_DAYS; cut++) {
-    const step = detrend(days.map(({ hour }, index) => ({ hour, value: index < cut ? 0 : 1 })));
-    const gain = dot(straight, step) ** 2 / sumOfSquares(step);
-    if (gain > best.gain) best = { cut, gain };
+    const begin = days[cut]?.hour ?? 0;
+    const change = detrend(days.map(({ hour }) => ({ hour, value: shape(hour, begin) })));
+    const gain = dot(straight, change) ** 2 / sumOfSquares(change);
+    if (gain > found.gain) found = { cut, gain };
   }
-  if (best.cut === 0) return null;
-  const rest = Math.max(unexplained - best.gain, 0) / (days.length - 3);
-  const explained = rest === 0 ? Infinity : best.gain / rest;
-  return explained >= MIN_EXPLAINED && standsOut(straight, best.cut) ? best.cut : null;
+  return found;
 }
 
 /** Is the difference between the days before and after greater than such differences are elsewhere? */

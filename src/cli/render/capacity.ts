@@ -18,6 +18,8 @@ interface CapacityView extends StyleOptions {
 const DAY_MS = 86_400_000;
 const SOON_MS = 30 * DAY_MS;
 const MIN_CURVE = 20;
+/** Fewer points are no curve. */
+const MIN_POINTS = 4;
 
 /** The whole answer of `botctl capacity`: what is in use of what, when it is used up, what to change. */
 export function renderCapacity(report: CapacityReport, view: CapacityView): string {
@@ -39,7 +41,7 @@ export function renderCapacity(report: CapacityReport, view: CapacityView): stri
 export function capacityLine({ resources, recommendations, since, at }: CapacityStatus, style: Style): string {
   const [first] = resources;
   if (first === undefined) return 'nothing with a known limit was seen yet';
-  const share = percent(first.value / first.limit);
+  const share = percent(first.usual / first.limit);
   const full = first.fullAt === null ? '' : `, full ${inDays(first.fullAt, at)} (${day(first.fullAt)})`;
   const nearest = `${first.title} ${share} of ${amount(first.limit, first.unit)}${full}`;
   const short = first.trend === 'too-little' && since !== null ? `; history of ${formatDuration(at - since)}` : '';
@@ -76,14 +78,8 @@ function table(report: CapacityReport, { width, now }: CapacityView, style: Styl
   const near = report.threshold;
   const columns: Column<ResourceReport>[] = [
     { title: 'WHAT', rank: 100, value: (one) => plainText(nameOf(one)) },
-    { title: 'IN USE', rank: 90, align: 'right', value: ({ value, unit }) => amount(value, unit) },
-    {
-      title: 'LIMIT',
-      rank: 80,
-      align: 'right',
-      value: ({ limit, unit }) => (limit === null ? 'not known' : amount(limit, unit)),
-    },
-    { title: 'USED', rank: 95, align: 'right', value: (one) => used(one, near, style) },
+    { title: 'IN USE', rank: 90, align: 'right', value: inUse },
+    { title: 'USUAL', rank: 95, align: 'right', value: (one) => used(one, near, style) },
     { title: 'A DAY', rank: 60, align: 'right', value: growth },
     { title: percent(near), rank: 70, value: (one) => date(one, 0, now, style) },
     { title: 'FULL', rank: 85, value: (one) => date(one, 1, now, style) },
@@ -92,9 +88,13 @@ function table(report: CapacityReport, { width, now }: CapacityView, style: Styl
   return renderColumns(report.resources, columns, width, (text) => style.paint('quiet', text));
 }
 
-function used({ value, limit }: ResourceReport, near: number, style: Style): string {
-  if (limit === null) return '–';
-  const share = value / limit;
+function inUse({ value, limit, unit }: ResourceReport): string {
+  return limit === null ? amount(value, unit) : `${amount(value, unit)} of ${amount(limit, unit)}`;
+}
+
+function used({ usual, limit }: ResourceReport, near: number, style: Style): string {
+  if (limit === null) return 'no limit';
+  const share = usual / limit;
   return style.paint(share >= near ? 'bad' : 'none', percent(share));
 }
 
@@ -134,7 +134,7 @@ function recommendation({ urgency, why, change, how, cost }: Recommendation, sty
 }
 
 function limited({ resources }: CapacityReport): ResourceReport[] {
-  return resources.filter(({ limit, history }) => limit !== null && history.points.length > 0);
+  return resources.filter(({ limit, history }) => limit !== null && history.points.length >= MIN_POINTS);
 }
 
 /** The last 30 days, then what is expected, in one curve. */
