@@ -41,7 +41,7 @@ interface Log {
 /** How often it is looked at how much is in use, ms. */
 const LOOK_MS = 60_000;
 /** A look is as good as new for so long, ms. */
-const FRESH_MS = 10_000;
+const FRESH_MS = 2_000;
 /** What a kill takes with it at most, ms. */
 const SAVE_MS = 5 * LOOK_MS;
 /** The end of the supervisor waits no longer, ms. */

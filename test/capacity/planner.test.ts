@@ -1,7 +1,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { HistoryTable, type Connection } from '../../src/capacity/history-table';
+import type { Deployment } from '../../src/capacity/deployment';
+import { HistoryTable } from '../../src/capacity/history-table';
 import { keptReport } from '../../src/capacity/kept-report';
 import { CapacityPlanner, type PlannerOptions } from '../../src/capacity/planner';
 import type { CapacityReport } from '../../src/capacity/report';
@@ -13,11 +14,22 @@ import { until } from '../support/until';
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 
-const DEPLOYMENT = {
-  ...{ totalShards: 4, autoShards: true, localShards: 4, shardsPerCluster: 2, clusters: 2, maxConcurrency: 1 },
-  ...{ identifiesLeft: null, clusterBytes: null, heapLimitBytes: null, freeMemoryBytes: 0, memoryLimitedBy: 'host' },
-  ...{ poolMax: 10, databaseShards: 1, embeddedPostgres: false },
-} as const;
+const DEPLOYMENT: Deployment = {
+  totalShards: 4,
+  autoShards: true,
+  localShards: 4,
+  shardsPerCluster: 2,
+  clusters: 2,
+  maxConcurrency: 1,
+  identifiesLeft: null,
+  clusterBytes: null,
+  heapLimitBytes: null,
+  freeMemoryBytes: 0,
+  memoryLimitedBy: 'host',
+  poolMax: 10,
+  databaseShards: 1,
+  embeddedPostgres: false,
+};
 
 const shards = new Shards(1);
 let dir: string;
@@ -43,7 +55,7 @@ afterEach(async () => {
 
 const table = new HistoryTable(async () => {
   if (isDown) throw new Error('connection refused');
-  return (await shards.connect(0)) as Connection;
+  return (await shards.connect(0));
 });
 
 function planner(change: Partial<PlannerOptions> = {}): CapacityPlanner {
