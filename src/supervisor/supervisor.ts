@@ -31,7 +31,7 @@ import { logEvent } from './event-log';
 import { createHealthChecker } from './health';
 import { controlMetrics, httpMetrics } from './metrics-answers';
 import { MetricsFeed } from './metrics-feed';
-import { replaceCluster } from './replace';
+import { handoffSettings, replaceCluster } from './replace';
 import { RestGuardProcess } from './rest-guard-process';
 import { logRestEvent } from './rest-guard-log';
 import { SandboxProcess } from './sandbox-process';
@@ -356,6 +356,7 @@ export class Supervisor {
           crashLoopRetryMs: sharding.restart.crashLoopRetry,
           stableAfterMs: sharding.restart.stableAfter,
         },
+        handoff: handoffSettings(sharding),
       },
       identify: { reserve: identify.reserve, intervalMs: identify.interval, marginMs: identify.margin },
       gate: {
@@ -461,7 +462,7 @@ export class Supervisor {
     const clusters = all ? master.clusters : [this.#clusterOf(master, request.cluster ?? 0)];
     master.clearFatal();
     for (const cluster of clusters) {
-      await replaceCluster(cluster, onProgress);
+      await replaceCluster(cluster, onProgress, { cold: request.cold ?? false });
     }
     onProgress({
       done: true,
