@@ -3,6 +3,7 @@
  * folder). Bodies are JSON. Errors are `ApiError` with a proper status code.
  */
 
+import type { CapacityReport, CapacityStatus } from '../capacity/report';
 import type { GuardSnapshot } from '../rest-guard/stats';
 import type { OutageStatus, RecoverRequest, RecoveryOverview } from './recovery-contract';
 import type { IncidentHandlers, IncidentStatus } from './incidents';
@@ -253,6 +254,8 @@ export interface Status {
   data: DataStatus | null;
   /** null: nothing is looked at, because the bot is not up yet or no longer. */
   health: HealthStatus | null;
+  /** null: nothing was looked ahead for yet. */
+  capacity: CapacityStatus | null;
   /** Open ones that stand for themselves, the most severe first. */
   incidents: IncidentStatus[];
   /** well: all shards ready, nothing unhealthy; degraded: something is not so; down: no supervisor. Decides the exit code 0, 1, 3. */
@@ -370,6 +373,8 @@ export interface ControlHandlers {
    * (labels with commas; empty: all in one); `label.NAME=VALUE`; `stat`; `top`; `latest`.
    */
   metrics(params: URLSearchParams): MetricList | MetricRange | MetricLatest;
+  /** GET /v1/capacity */
+  capacity(): Promise<CapacityReport>;
   /** GET /v1/db */
   dbOverview(): Promise<DbOverview>;
   /** POST /v1/db/move */
