@@ -11,6 +11,7 @@ import {
   type RestartRequest,
   type Status,
 } from './contract';
+import type { DeployRequest, RollbackRequest, RolloutOrder } from './deploy-contract';
 
 /** Silence on a progress stream for longer than this, ms, means that the supervisor is gone or hangs (it beats each 1 s). */
 const SILENCE_MS = 10_000;
@@ -97,6 +98,26 @@ export class ControlClient {
 
   async migrate(onProgress: (line: Progress) => void): Promise<Progress> {
     return await this.#stream('/v1/db/migrate', {}, onProgress);
+  }
+
+  async deploy(request: DeployRequest, onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/deploy', request, onProgress);
+  }
+
+  async rollback(request: RollbackRequest, onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/rollback', request, onProgress);
+  }
+
+  async followRollout(onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/rollout', {}, onProgress);
+  }
+
+  async orderRollout(order: RolloutOrder, onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream(`/v1/rollout/${order}`, {}, onProgress);
+  }
+
+  async reload(onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/reload', {}, onProgress);
   }
 
   async #stream(path: string, body: object, onProgress: (line: Progress) => void): Promise<Progress> {

@@ -4,6 +4,7 @@
  */
 
 import type { GuardSnapshot } from '../rest-guard/stats';
+import type { DeployHandlers, DeployStatus } from './deploy-contract';
 
 export const CONTROL_API_VERSION = 1;
 
@@ -243,6 +244,8 @@ export interface Status {
   data: DataStatus | null;
   /** null: nothing is looked at, because the bot is not up yet or no longer. */
   health: HealthStatus | null;
+  /** null: the bot is not up yet. */
+  deploy: DeployStatus | null;
   /** well: all shards ready, nothing unhealthy; degraded: something is not so; down: no supervisor. Decides the exit code 0, 1, 3. */
   verdict: 'well' | 'degraded' | 'down';
   /** What is wrong, most important first; one sentence each. Empty when well. */
@@ -262,6 +265,8 @@ export interface Progress {
   done: boolean;
   ok?: boolean;
   text: string;
+  /** How much is done, as a share of 1. */
+  share?: number;
 }
 
 /** A guild, or with `abort` the one whose move is taken back. Ids are text. */
@@ -343,7 +348,7 @@ export interface ApiError {
 }
 
 /** Routes; `progress` routes answer with newline-delimited `Progress`. */
-export interface ControlHandlers {
+export interface ControlHandlers extends DeployHandlers {
   /** GET /v1/status */
   status(): Status;
   /** POST /v1/stop: begins the graceful stop; progress until the process is about to exit. */

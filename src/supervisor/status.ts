@@ -6,6 +6,7 @@ import {
   type ShardStatus,
   type Status,
 } from '../control/contract';
+import type { DeployStatus } from '../control/deploy-contract';
 import type { DataSample } from '../ipc/data-sample';
 import type { MasterView } from '../sharding/master';
 import { buildDataStatus, type DataView } from './data-status';
@@ -31,6 +32,8 @@ export interface StatusInput {
   ownData: DataSample | null;
   /** null while nothing is looked at. */
   health: HealthView | null;
+  /** null: the bot is not up yet. */
+  deploy: DeployStatus | null;
   /** null while the master does not exist yet. */
   master: MasterView | null;
   /** What the supervisor is busy with before the master exists, or why it cannot go on. */
@@ -68,6 +71,7 @@ export function buildStatus(input: StatusInput): Status {
     redis: tiers.redis,
     data: input.data === null ? null : buildDataStatus(input.data, samplesOf(input)),
     health: input.health === null ? null : buildHealthStatus(input.health),
+    deploy: input.deploy,
     verdict: well ? 'well' : 'degraded',
     problems,
   };

@@ -88,6 +88,7 @@ class Making {
       cwd: place.cwd,
       version: versionOf(this.#app),
       node: process.version,
+      changedAt: lastChange(entries),
       files: entries.filter(({ kind }) => kind === 'file').length,
       bytes: build === null ? result.bytes : ownBytes(entries),
       digest: build === null ? sourceDigest : digestTree(this.#app, entries),
@@ -240,6 +241,12 @@ function within(root: string, path: string): string | null {
 
 function ownBytes(entries: readonly TreeEntry[]): number {
   return entries.reduce((sum, entry) => sum + (entry.kind === 'file' && !entry.installed ? entry.stats.size : 0), 0);
+}
+
+function lastChange(entries: readonly TreeEntry[]): number {
+  return entries.reduce((latest, entry) => {
+    return entry.kind === 'file' && !entry.installed ? Math.max(latest, entry.stats.mtimeMs) : latest;
+  }, 0);
 }
 
 function markOf(entry: TreeEntry): string {

@@ -17,6 +17,8 @@ export interface Release {
   /** `version` of package.json. */
   version: string | null;
   node: string;
+  /** When the latest of its own files was last changed, ms since the epoch. */
+  changedAt: number;
   files: number;
   /** What it takes on disk beyond what it shares, as far as known, bytes. */
   bytes: number;

@@ -49,6 +49,9 @@ const LOOK_MS = 250;
 const COMPARE_MS = 5_000;
 /** A new cluster may be not quite ready for so long, ms: a shard that reconnects is nothing. */
 const UNREADY_MS = 10_000;
+/** What a new cluster caught up with, and how it warmed up, is not compared: so long at most, ms, and at most this share. */
+const WARM_UP_MS = 10_000;
+const WARM_UP_SHARE = 1 / 3;
 /** A cluster that will not go back is tried so often. */
 const RETURN_ATTEMPTS = 3;
 
@@ -94,7 +97,7 @@ export class Rollout {
   async run(): Promise<RolloutState> {
     while (!isOver(this.#state) && !this.#suspended) {
       await this.#step();
-      if (this.#halt !== null && this.#state.phase === 'running' && !this.#suspended) this.#beginBack(this.#halt);
+      this.#turnBack();
     }
     return this.#state;
   }
@@ -183,7 +186,7 @@ export class Rollout {
 
   async #move(id: number, to: 'new' | 'old', timeoutMs: number): Promise<ReplaceOutcome> {
     const { fleet, emit } = this.#options;
-    const release = to === 'new' ? this.#state.to : this.#state.from;
+    const release = to === 'new' ? this.#state.to : (this.#clusterOf(id)?.from ?? this.#state.from);
     const stop = to === 'new' ? this.#forward.signal : this.#all.signal;
     const signal = AbortSignal.any([stop, AbortSignal.timeout(timeoutMs)]);
     const outcome = await fleet
@@ -210,10 +213,11 @@ export class Rollout {
     const { fleet, clock } = this.#options;
     const fresh = moved(this.#state);
     const old = this.#state.clusters.map(({ id }) => id).filter((id) => !fresh.includes(id));
-    const window = new Window(fleet.totals, [...fresh, ...old]);
     const begin = clock.now();
+    const warmUpMs = Math.min(WARM_UP_MS, ms * WARM_UP_SHARE);
+    let window: Window | null = null;
     const unreadySince = new Map<number, number>();
-    let compareAt = begin + COMPARE_MS;
+    let compareAt = begin + warmUpMs + COMPARE_MS;
     let doubt = false;
     if (ms > 0) this.#say(`watching ${names(fresh)} for ${Math.round(ms / 100) / 10} s`);
     for (;;) {
@@ -221,14 +225,18 @@ export class Rollout {
       const over = now - begin >= ms;
       for (const id of fresh) this.#look(id, unreadySince, now);
       if (this.#halt !== null || this.#suspended) return;
-      if (now >= compareAt || (over && ms > 0)) {
+      if (window === null && now - begin >= warmUpMs) window = new Window(fleet.totals, [...fresh, ...old]);
+      if (window !== null && ms > 0 && (now >= compareAt || over)) {
         compareAt = now + COMPARE_MS;
         const reason = this.#compare(window, fresh, old);
-        if (reason !== null && (doubt || over)) return this.#haltFor(reason);
+        if (reason !== null && (doubt || over)) {
+          this.#haltFor(reason);
+          return;
+        }
         doubt = reason !== null;
       }
       if (over && unreadySince.size === 0) break;
-      window.observe();
+      window?.observe();
       await this.#pause(LOOK_MS);
     }
     this.#change({ watched: true });
@@ -280,7 +288,10 @@ export class Rollout {
     this.#wake();
   }
 
-  #beginBack({ reason, byOperator }: { reason: string; byOperator: boolean }): void {
+  /** If something has ended the way forward. */
+  #turnBack(): void {
+    if (this.#halt === null || this.#state.phase !== 'running' || this.#suspended) return;
+    const { reason, byOperator } = this.#halt;
     const { id: rollout, from, to, settings } = this.#state;
     const rollsBack = byOperator || settings.rollBack;
     this.#options.emit({ type: 'deploy.halted', rollout, from, to, reason, rollsBack });

@@ -24,6 +24,8 @@ export type ClusterStep =
 
 export interface RolloutCluster {
   id: number;
+  /** The release to which it goes back. */
+  from: string;
   step: ClusterStep;
   how: ReplaceOutcome['how'] | null;
   gapMs: number | null;
@@ -55,6 +57,41 @@ export interface RolloutState {
 
 export function isOver({ phase }: Pick<RolloutState, 'phase'>): boolean {
   return phase !== 'running' && phase !== 'rolling-back';
+}
+
+export interface NewRollout {
+  id: string;
+  kind: RolloutKind;
+  from: string;
+  to: string;
+  settings: RolloutSettings;
+  batches: readonly (readonly number[])[];
+  clusters: readonly { id: number; release: string }[];
+  now: number;
+}
+
+export function newRollout({ clusters, now, ...options }: NewRollout): RolloutState {
+  return {
+    ...options,
+    phase: 'running',
+    paused: false,
+    reason: null,
+    byOperator: false,
+    startedAt: now,
+    endedAt: null,
+    at: 0,
+    watched: false,
+    clusters: clusters.map(({ id, release }) => {
+      return { id, from: release, step: 'waiting', how: null, gapMs: null, identifies: 0 };
+    }),
+  };
+}
+
+/** The release that a cluster belongs to; null: it has no part in the rollout. */
+export function releaseOf({ clusters, to }: Pick<RolloutState, 'clusters' | 'to'>, id: number): string | null {
+  const cluster = clusters.find((one) => one.id === id);
+  if (cluster === undefined) return null;
+  return cluster.step === 'replaced' || cluster.step === 'returning' ? to : cluster.from;
 }
 
 /** The state with one cluster changed. */

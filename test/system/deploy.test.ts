@@ -1,0 +1,100 @@
+import { copyFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Status } from '../../src/control/contract';
+import { Sandbox } from '../../src/sandbox';
+import { Botctl } from './support/botctl';
+
+const SHARDS = 4;
+const ROOT = resolve(__dirname, '../..');
+
+/** Every way to be bad takes 10 to 15 s: `npm run chaos:deploy` tries them all. */
+const LONG = process.env['BOTCTL_LONG'] === '1';
+const SHORT = ['throw-at-boot', 'throw-at-ready'];
+
+const BAD: [bad: string, reason: RegExp][] = [
+  ['throw-at-boot', /the bot does not boot: .*exit code 1.*: Error: no database at db\.internal/],
+  ['throw-in-cluster', /cluster 0 did not get ready with the new release: exit code 1/],
+  ['throw-at-ready', /cluster 0 (did not get ready|died) with the new release: exit code 1/],
+  ['throw-later', /cluster 0 died with the new release: exit code 7/],
+  ['errors', /answers fail: \d+\.\d % of \d+ with the new release, 0\.0 % with the old one/],
+  ['leak', /memory(:| grows:) \d+ MB with the new release/],
+  ['never-ready', /cluster 0 did not get ready with the new release: .*did not call client\.login\(\) within/],
+  ['hang', /cluster 0 (hangs|died|did not get ready) with the new release: .*(event loop|hung)/],
+];
+
+interface Listed {
+  current: string;
+  previous: string | null;
+  releases: { id: string; clusters: number[] }[];
+  history: { to: string; phase: string; reason: string | null }[];
+}
+
+describe('botctl deploy', () => {
+  let sandbox: Sandbox;
+  let botctl: Botctl;
+
+  beforeAll(async () => {
+    sandbox = new Sandbox({ guilds: 40, shards: SHARDS, maxConcurrency: 16, identifyIntervalMs: 50 });
+    const { apiUrl: api } = await sandbox.listen();
+    botctl = new Botctl({
+      bot: 'deployable.cjs',
+      api,
+      config: {
+        bot: { entry: './bot.cjs' },
+        sharding: {
+          shardsPerCluster: 1,
+          spawnTimeout: '3s',
+          hangTimeout: '1s',
+          restart: { backoffMin: '10s', backoffMax: '10s' },
+        },
+        identify: { interval: '50ms' },
+        metrics: { interval: '200ms' },
+        deploy: { stability: '6s', pause: '0s', batch: 3, limits: { memory: '60MB' } },
+      },
+    });
+    copyFileSync(join(__dirname, 'bots/deployable.cjs'), join(botctl.dir, 'bot.cjs'));
+    symlinkSync(join(ROOT, 'node_modules'), join(botctl.dir, 'node_modules'));
+    write({});
+    botctl.start();
+    await botctl.untilReady();
+    sandbox.setRate(40);
+    // The way back: what runs now, before its code is changed.
+    expect(await botctl.cli('deploy', '--all-at-once')).toMatchObject({ code: 0 });
+  });
+  afterAll(async () => {
+    await botctl.dispose();
+    await sandbox.close();
+  });
+
+  const write = (code: object): void => writeFileSync(join(botctl.dir, 'release.json'), JSON.stringify(code));
+  const processes = ({ clusters }: Status): (number | null)[] => clusters.map(({ pid }) => pid);
+  const listed = async (): Promise<Listed> => JSON.parse((await botctl.cli('releases', '--json')).stdout) as Listed;
+
+  it('moves every cluster to a release that is as good as the old one', async () => {
+    write({ name: 'first' });
+    const { code, stdout } = await botctl.cli('deploy', '--rolling');
+    expect(stdout).toMatch(/all clusters run release [0-9a-f]{12}/);
+    expect(code).toBe(0);
+    const { current, releases } = await listed();
+    expect(releases[0]).toMatchObject({ id: current, clusters: [0, 1, 2, 3] });
+    const again = await botctl.cli('deploy');
+    expect(again).toMatchObject({ code: 0 });
+    expect(again.stdout).toMatch(/all clusters run release [0-9a-f]{12} already/);
+  });
+
+  it.each(BAD.filter(([bad]) => LONG || SHORT.includes(bad)))(
+    '%s: halted at the canary and rolled back, the others are not touched',
+    async (bad, reason) => {
+      const before = await botctl.untilReady();
+      write({ bad });
+      const { code, stdout, stderr } = await botctl.cli('deploy');
+      expect(stdout + stderr).toMatch(reason);
+      expect(code).toBe(1);
+      const after = await botctl.untilReady();
+      expect(processes(after).slice(1)).toEqual(processes(before).slice(1));
+      expect(after.clusters.map(({ release }) => release)).toEqual(before.clusters.map(({ release }) => release));
+      expect(after.deploy).toMatchObject({ current: before.deploy?.current, rollout: null });
+      expect(sandbox.report().violations).toEqual([]);
+    },
+  );
+});
