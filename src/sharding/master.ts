@@ -16,6 +16,7 @@ import { FileIdentifyLedger } from './identify/ledger';
 import { LocalIdentifyQueue } from './identify/local-identify-queue';
 import { FatalLatch } from './latch';
 import type { ShardPlan } from './plan';
+import { Reaper } from './reaper';
 import { Roster, type RosterEntry } from './roster';
 import { FileSessionStore, SESSIONS_DIR, type SessionStore } from './session-store';
 import type { ObservedShard } from './shard-table';
@@ -84,6 +85,7 @@ export class Master {
   readonly #agents: AgentServer;
   readonly #broadcaster: Broadcaster;
   readonly #roster: Roster;
+  readonly #reaper: Reaper;
   readonly #sessions: SessionStore;
   readonly #latch: FatalLatch;
   #timers: (() => void)[] = [];
@@ -94,6 +96,8 @@ export class Master {
     this.#options = options;
     const { clock, emit, plan, stateDir } = options;
     this.#roster = new Roster(join(stateDir, 'clusters'));
+    const { graceMs, stopTimeoutMs } = options.cluster;
+    this.#reaper = new Reaper({ roster: this.#roster, graceMs, stopTimeoutMs });
     this.#sessions = new FileSessionStore(join(stateDir, SESSIONS_DIR), () => clock.now());
     this.#latch = new FatalLatch(join(stateDir, 'fatal.json'), options.bot.fingerprint);
     this.#ledger = new FileIdentifyLedger(join(stateDir, 'identify-ledger.jsonl'), clock, (error) => {
@@ -152,6 +156,7 @@ export class Master {
 
   /** Listens for agents, adopts what an earlier supervisor left running, and starts the rest. */
   async start(): Promise<void> {
+    this.#reaper.start();
     await this.#agents.listen();
     await this.#takeOver();
     this.#every(CHECKPOINT_MS, () => {
@@ -223,6 +228,7 @@ export class Master {
   async close(): Promise<void> {
     for (const cancel of this.#timers) cancel();
     await this.#agents.close();
+    await this.#reaper.stop();
     this.#ledger.close();
   }
 
