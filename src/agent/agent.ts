@@ -29,6 +29,7 @@ import { boundOutput, rotateOutput } from './output';
 import { Permits } from './permits';
 import { GuardedRest, type RestModule, type UndiciAgent } from './rest/guarded-rest';
 import { Sampler } from './sampler';
+import { TermSignal } from './term-signal';
 
 /** Sessions are reported this often, ms, when they have changed. */
 const SESSIONS_INTERVAL_MS = 1_000;
@@ -113,6 +114,7 @@ export class Agent {
     subscribe('undici:request:create', (message) => this.#guard(() => this.#onRequest(message)));
     this.#bot.install();
     this.#openBridge();
+    new TermSignal(process, () => this.#holdTerm()).install();
     process.on('exit', (code) => {
       this.#guard(() => this.#sample());
       this.#channel.send({ t: 'exiting', code });
@@ -352,7 +354,19 @@ export class Agent {
     }
   }
 
-  /** No supervisor wants this process: save the sessions where the next one finds them, and end. */
+  /** SIGTERM by hand, or by whoever stops the host: the sessions first, then the bot's own handlers. */
+  #holdTerm(): boolean {
+    try {
+      if (this.#parking !== null || this.#sessions().length === 0) return false;
+      void this.#leave(LONE_DRAIN_MS);
+      return true;
+    } catch (error) {
+      this.#onError(error);
+      return false;
+    }
+  }
+
+  /** Save the sessions where the supervisor finds them, this one or the next, and end. */
   async #leave(drainMs: number): Promise<void> {
     const { clusterId, incarnation, totalShards, parkDir } = this.boot;
     // For the reaper, which ends what does not leave.

@@ -85,7 +85,7 @@ export function buildProgram(context: CliContext): Program {
     'botctl status --json | jq .identify',
   ])
     .option('--json', 'Print JSON.')
-    .option('-w, --watch', 'Refresh until Ctrl-C.')
+    .option('-w, --watch', 'Full screen, refreshed each second; q quits.')
     .option('--shards', 'One line per shard.')
     .action(act(async () => (await import('./commands/status.js')).status));
 
