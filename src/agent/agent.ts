@@ -64,6 +64,8 @@ export class Agent {
   #everAttached = false;
   #wasReady = false;
   #parking: Promise<Parked> | null = null;
+  /** The next SIGTERM is for the bot. */
+  #ending = false;
   #graceTimer: NodeJS.Timeout | null = null;
   #sampleTimer: NodeJS.Timeout | null = null;
 
@@ -357,7 +359,8 @@ export class Agent {
   /** SIGTERM by hand, or by whoever stops the host: the sessions first, then the bot's own handlers. */
   #holdTerm(): boolean {
     try {
-      if (this.#parking !== null || this.#sessions().length === 0) return false;
+      if (this.#ending || this.#parking !== null || this.#handoff.hasGivenAway) return false;
+      if (this.#sessions().length === 0) return false;
       void this.#leave(LONE_DRAIN_MS);
       return true;
     } catch (error) {
@@ -369,6 +372,7 @@ export class Agent {
   /** Save the sessions where the supervisor finds them, this one or the next, and end. */
   async #leave(drainMs: number): Promise<void> {
     const { clusterId, incarnation, totalShards, parkDir } = this.boot;
+    this.#ending = true;
     // For the reaper, which ends what does not leave.
     this.#guard(() => writeFileSync(join(parkDir, LEAVING_FILE), '', { mode: 0o600 }));
     const { sessions, snapshot } = await this.#park(drainMs, true);
@@ -393,6 +397,7 @@ export class Agent {
 
   /** By SIGTERM, so that the bot's own handlers run, for as long as they may. */
   #end(): void {
+    this.#ending = true;
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), TERM_TIMEOUT_MS);
     process.kill(process.pid, 'SIGTERM');
   }
