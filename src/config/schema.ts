@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { capacity } from './capacity-schema';
 import { health } from './health-schema';
 import { incidents } from './incidents-schema';
 import { duration, flag, fraction, integer, oneOf, size, text, url } from './values';
@@ -521,6 +522,7 @@ export const schema = z.strictObject(
     incidents,
     metrics,
     deploy,
+    capacity,
     sandbox,
     stateDir: text('the path of a folder')
       .prefault('.botctl')

@@ -3,6 +3,7 @@
  * folder). Bodies are JSON. Errors are `ApiError` with a proper status code.
  */
 
+import type { CapacityReport, CapacityStatus } from '../capacity/report';
 import type { GuardSnapshot } from '../rest-guard/stats';
 import type { DeployHandlers, DeployStatus } from './deploy-contract';
 import type { IncidentHandlers, IncidentStatus } from './incidents';
@@ -253,6 +254,8 @@ export interface Status {
   health: HealthStatus | null;
   /** null: the bot is not up yet. */
   deploy: DeployStatus | null;
+  /** null: nothing was looked ahead for yet. */
+  capacity: CapacityStatus | null;
   /** Open ones that stand for themselves, the most severe first. */
   incidents: IncidentStatus[];
   /** well: all shards ready, nothing unhealthy; degraded: something is not so; down: no supervisor. Decides the exit code 0, 1, 3. */
@@ -372,6 +375,8 @@ export interface ControlHandlers extends DeployHandlers {
    * (labels with commas; empty: all in one); `label.NAME=VALUE`; `stat`; `top`; `latest`.
    */
   metrics(params: URLSearchParams): MetricList | MetricRange | MetricLatest;
+  /** GET /v1/capacity */
+  capacity(): Promise<CapacityReport>;
   /** GET /v1/db */
   dbOverview(): Promise<DbOverview>;
   /** POST /v1/db/move */

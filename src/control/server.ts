@@ -132,6 +132,10 @@ export class ControlServer {
         await this.#progress(response, (onProgress) => handlers.restart(restart, onProgress));
         return;
       }
+      case '/v1/capacity':
+        allow(request, response, 'GET');
+        sendJson(response, 200, await handlers.capacity());
+        return;
       case '/v1/db':
         allow(request, response, 'GET');
         sendJson(response, 200, await handlers.dbOverview());

@@ -1,3 +1,4 @@
+import type { CapacityStatus } from '../capacity';
 import type { HealthScope, HealthView } from '../health';
 import {
   CONTROL_API_VERSION,
@@ -36,6 +37,8 @@ export interface StatusInput {
   health: HealthView | null;
   /** null: the bot is not up yet. */
   deploy: DeployStatus | null;
+  /** null: nothing was looked ahead for yet. */
+  capacity: CapacityStatus | null;
   /** Those that are not resolved. */
   incidents: readonly Incident[];
   /** null while the master does not exist yet. */
@@ -76,6 +79,7 @@ export function buildStatus(input: StatusInput): Status {
     data: input.data === null ? null : buildDataStatus(input.data, samplesOf(input)),
     health: input.health === null ? null : buildHealthStatus(input.health),
     deploy: input.deploy,
+    capacity: input.capacity,
     incidents: incidentStatus(input.incidents, now),
     verdict: well ? 'well' : 'degraded',
     problems,
