@@ -8,6 +8,7 @@ import {
   type Status,
 } from '../control/contract';
 import type { OutageStatus } from '../control/recovery-contract';
+import type { DeployStatus } from '../control/deploy-contract';
 import type { Incident } from '../incidents';
 import type { DataSample } from '../ipc/data-sample';
 import type { MasterView } from '../sharding/master';
@@ -37,6 +38,8 @@ export interface StatusInput {
   health: HealthView | null;
   /** Discord itself is out; null: it is not. */
   outage: OutageStatus | null;
+  /** null: the bot is not up yet. */
+  deploy: DeployStatus | null;
   /** null: nothing was looked ahead for yet. */
   capacity: CapacityStatus | null;
   /** Those that are not resolved. */
@@ -79,6 +82,7 @@ export function buildStatus(input: StatusInput): Status {
     redis: tiers.redis,
     data: input.data === null ? null : buildDataStatus(input.data, samplesOf(input)),
     health: input.health === null ? null : buildHealthStatus(input.health),
+    deploy: input.deploy,
     capacity: input.capacity,
     incidents: incidentStatus(input.incidents, now),
     verdict: well ? 'well' : 'degraded',

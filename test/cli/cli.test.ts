@@ -187,6 +187,11 @@ describe('the command line', () => {
           recovery: () => aRecoveryOverview(),
           recover: () => Promise.resolve(),
           endOutage: () => undefined,
+          deploy: () => Promise.resolve(),
+          rollback: () => Promise.resolve(),
+          followRollout: () => Promise.resolve(),
+          orderRollout: () => Promise.resolve(),
+          reload: () => Promise.resolve(),
           restart: (request, onProgress) => {
             asked.push(request);
             if (request.cluster === 99)

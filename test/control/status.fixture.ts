@@ -80,6 +80,7 @@ export function aStatus(clusters = 4, perCluster = 4, over: Partial<Status> = {}
     data: null,
     health: null,
     outage: null,
+    deploy: null,
     capacity: null,
     incidents: [],
     rest: null,

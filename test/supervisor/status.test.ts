@@ -49,6 +49,7 @@ function input(state: ClusterState): StatusInput {
     ownData: null,
     health: null,
     outage: null,
+    deploy: null,
     capacity: null,
     incidents: [],
     rest: null,
