@@ -117,6 +117,7 @@ export class Supervisor {
         master: this.#master?.view() ?? null,
         tiers: this.#tiers?.status ?? null,
         rest: this.#restGuard?.status ?? null,
+        capacity: this.#capacity?.status ?? null,
       }),
       config.metrics.interval,
       this.#metrics.archive(join(config.stateDir, 'metrics'), onError),
