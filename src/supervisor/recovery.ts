@@ -228,7 +228,7 @@ export class Recovery {
       return { ok: false, text: 'its sessions could not be resumed, and identifies are few' };
     }
     return attempt(async () => {
-      const { how, reason, ready, identifies } = await cluster.replace();
+      const { how, reason, ready, identifies } = await cluster.replace({ operator: false });
       if (how === 'kept') throw new Error(`the old process goes on (${reason ?? 'no reason given'})`);
       if (!ready) throw new Error(`by ${how}, but it is not ready (${cluster.state})`);
       return `by ${how}, ${identifies} identifies${reason === null ? '' : ` (${reason})`}`;
