@@ -3,6 +3,7 @@ import type { CapacityStatus } from '../capacity';
 import type { RestGuardStatus } from '../control/contract';
 import { dataGauges } from '../metrics/data-facts';
 import type { Fact, MetricArchive, Metrics } from '../metrics';
+import type { ActionRecord } from '../recovery';
 import type { MasterEvent } from '../sharding/events';
 import type { MasterView } from '../sharding/master';
 import { capacityFacts } from './capacity-facts';
@@ -112,6 +113,11 @@ export class MetricsFeed {
       default:
         break;
     }
+  }
+
+  onRecovery({ type, step, outcome, dryRun }: ActionRecord): void {
+    if (dryRun) return;
+    this.metrics.count('recovery_actions_total', { type, step, outcome: outcome?.ok === true ? 'ok' : 'failed' });
   }
 
   #collect(): void {
