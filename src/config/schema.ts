@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { health } from './health-schema';
+import { incidents } from './incidents-schema';
 import { duration, flag, fraction, integer, oneOf, size, text, url } from './values';
 
 /** Discord's own REST base URL. */
@@ -494,6 +495,7 @@ export const schema = z.strictObject(
     cache,
     http,
     health,
+    incidents,
     metrics,
     deploy,
     sandbox,

@@ -5,6 +5,7 @@
 
 import type { GuardSnapshot } from '../rest-guard/stats';
 import type { DeployHandlers, DeployStatus } from './deploy-contract';
+import type { IncidentHandlers, IncidentStatus } from './incidents';
 
 export const CONTROL_API_VERSION = 1;
 
@@ -246,6 +247,8 @@ export interface Status {
   health: HealthStatus | null;
   /** null: the bot is not up yet. */
   deploy: DeployStatus | null;
+  /** Open ones that stand for themselves, the most severe first. */
+  incidents: IncidentStatus[];
   /** well: all shards ready, nothing unhealthy; degraded: something is not so; down: no supervisor. Decides the exit code 0, 1, 3. */
   verdict: 'well' | 'degraded' | 'down';
   /** What is wrong, most important first; one sentence each. Empty when well. */
@@ -349,6 +352,7 @@ export interface ApiError {
 
 /** Routes; `progress` routes answer with newline-delimited `Progress`. */
 export interface ControlHandlers extends DeployHandlers {
+  incidents: IncidentHandlers;
   /** GET /v1/status */
   status(): Status;
   /** POST /v1/stop: begins the graceful stop; progress until the process is about to exit. */

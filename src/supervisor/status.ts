@@ -7,11 +7,13 @@ import {
   type Status,
 } from '../control/contract';
 import type { DeployStatus } from '../control/deploy-contract';
+import type { Incident } from '../incidents';
 import type { DataSample } from '../ipc/data-sample';
 import type { MasterView } from '../sharding/master';
 import { buildDataStatus, type DataView } from './data-status';
 import { findActions } from './actions';
 import { buildHealthStatus, healthProblems } from './health-status';
+import { incidentStatus } from './incident-status';
 
 import type { SupervisorRecord } from './supervisor-lock';
 import type { TierStatus } from './tiers';
@@ -34,6 +36,8 @@ export interface StatusInput {
   health: HealthView | null;
   /** null: the bot is not up yet. */
   deploy: DeployStatus | null;
+  /** Those that are not resolved. */
+  incidents: readonly Incident[];
   /** null while the master does not exist yet. */
   master: MasterView | null;
   /** What the supervisor is busy with before the master exists, or why it cannot go on. */
@@ -72,6 +76,7 @@ export function buildStatus(input: StatusInput): Status {
     data: input.data === null ? null : buildDataStatus(input.data, samplesOf(input)),
     health: input.health === null ? null : buildHealthStatus(input.health),
     deploy: input.deploy,
+    incidents: incidentStatus(input.incidents, now),
     verdict: well ? 'well' : 'degraded',
     problems,
   };

@@ -4,6 +4,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ControlError, type RestartRequest, type Status } from '../../src/control/contract';
+import type { IncidentHandlers } from '../../src/control/incidents';
 import { ControlServer } from '../../src/control/server';
 import { controlSocketPath, ensurePrivateDir, socketDir } from '../../src/control/socket-path';
 import { processStartTime } from '../../src/ipc/process-start-time';
@@ -170,6 +171,7 @@ describe('the command line', () => {
       server = new ControlServer({
         path: controlSocketPath(stateDir),
         handlers: {
+          incidents: {} as IncidentHandlers,
           status: () => status,
           stop: (onProgress) => {
             onProgress({ done: false, text: 'stopping 1 clusters' });

@@ -78,6 +78,7 @@ export function aStatus(clusters = 4, perCluster = 4, over: Partial<Status> = {}
     data: null,
     health: null,
     deploy: null,
+    incidents: [],
     rest: null,
     verdict: 'well',
     problems: [],
