@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { health } from './health-schema';
+import { recovery } from './recovery-schema';
 import { incidents } from './incidents-schema';
 import { duration, flag, fraction, integer, oneOf, size, text, url } from './values';
 
@@ -495,6 +496,7 @@ export const schema = z.strictObject(
     cache,
     http,
     health,
+    recovery,
     incidents,
     metrics,
     deploy,

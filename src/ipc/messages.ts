@@ -9,6 +9,7 @@
 import type { DataSample } from './data-sample';
 import type { BotCheckSample } from './health-sample';
 import type { Readings } from './readings';
+import type { Degradation, Remedy, RemedyOutcome } from './remedies';
 import type { RestGuardBoot } from './rest-guard';
 
 /** Raised whenever a frame changes its meaning. Supervisor and agent of different versions do not adopt each other. */
@@ -147,6 +148,8 @@ export type AgentToSupervisor =
   | { t: 'parked'; sessions: ShardSession[]; snapshot: string | null; guilds: number; tookMs: number }
   /** Answer to `rotate`: what the file held beyond `consumed`, base64, before it was emptied. */
   | { t: 'rotated'; stream: 'out' | 'err'; ok: boolean; tail: string }
+  /** Answer to `remedy`. */
+  | ({ t: 'remedied'; id: number } & RemedyOutcome)
   /** The main thread's last words, from process.on('exit'), uncaughtException included. Best effort. */
   | { t: 'exiting'; code: number };
 
@@ -168,7 +171,11 @@ export type SupervisorToAgent =
   /** Empty the output file after everything up to `consumed` bytes was read by the supervisor. */
   | { t: 'rotate'; stream: 'out' | 'err'; consumed: number }
   /** Reconnect one shard by RESUME. */
-  | { t: 'reconnect'; shardId: number };
+  | { t: 'reconnect'; shardId: number }
+  /** Do something about what is wrong; answered by `remedied` with the same id. */
+  | { t: 'remedy'; id: number; remedy: Remedy }
+  /** All that does not serve, as far as the supervisor knows; replaces what was said before. */
+  | { t: 'degraded'; dependencies: Degradation[] };
 
 export interface AgentTimings {
   sampleIntervalMs: number;

@@ -12,6 +12,7 @@ import {
   type ShardSession,
   type SupervisorToAgent,
 } from '../ipc/messages';
+import type { Degradation, Remedy, RemedyOutcome } from '../ipc/remedies';
 import type { AgentHandlers, AgentLink } from './agent-server';
 import type { BotSpec } from './bot-spec';
 import type { BroadcastMember } from './broadcast';
@@ -26,6 +27,7 @@ import { OutputTail, type OutputStream } from './output';
 import { PermitDesk } from './permit-desk';
 import type { HandoffStep, ReplaceOptions, ReplaceOutcome } from './handoff/replace';
 import type { ClusterPlan } from './plan';
+import { RemedyDesk } from './remedy-desk';
 import { RestartPolicy, type RestartPolicyOptions } from './restart-policy';
 import type { Roster, RosterEntry } from './roster';
 import type { SessionStore } from './session-store';
@@ -58,6 +60,8 @@ export interface ClusterDeps {
   /** @throws LaunchError */
   launch: (spec: BotSpec, boot: ClusterBoot, outFile: string, errFile: string) => ClusterProcess;
   emit: MasterEventListener;
+  /** False: a crash loop waits for another turn, for the sake of the identifies that it would spend. */
+  mayRetryCrashLoop: () => boolean;
   onBotMessage: (from: Cluster, message: unknown) => void;
   onGone: (cluster: Cluster, reason: string) => void;
   /** Discord closed a shard with a code that no restart cures. */
@@ -106,6 +110,7 @@ interface Incarnation {
   spawnedAt: number;
   adopted: boolean;
   desk: PermitDesk;
+  remedies: RemedyDesk;
   tails: Record<OutputStream, OutputTail>;
   link: AgentLink | null;
   hang: HangDetector | null;
@@ -166,6 +171,7 @@ export class Cluster implements BroadcastMember {
   #sample: Sample | null = null;
   #cpuPercent: number | null = null;
   #sessions = new Map<number, ShardSession>();
+  #degraded: Degradation[] = [];
 
   /** `spec`: what its processes run until `replace` or `adopt` says otherwise. */
   constructor(plan: ClusterPlan, spec: BotSpec, deps: ClusterDeps) {
@@ -195,6 +201,11 @@ export class Cluster implements BroadcastMember {
     if (this.#held) return 'fatal';
     if (run.readyAt !== null) return 'degraded';
     return run.loggedIn ? 'starting' : 'booting';
+  }
+
+  /** A fresh process could resume all shards, as far as is known. */
+  get resumable(): boolean {
+    return this.#run?.hooked === true && this.#sessions.size === this.shardIds.length;
   }
 
   get shards(): ObservedShard[] {
@@ -311,6 +322,7 @@ export class Cluster implements BroadcastMember {
     run.cancelWatchdog();
     this.#takeHello(run, link.hello);
     link.send({ t: 'welcome', supervisorPid: process.pid, timings: this.#timings });
+    if (this.#degraded.length > 0) link.send({ t: 'degraded', dependencies: this.#degraded });
     run.hang ??= new HangDetector({
       clock: this.#deps.clock,
       timeoutMs: this.#deps.settings.hangTimeoutMs,
@@ -411,6 +423,20 @@ export class Cluster implements BroadcastMember {
     return true;
   }
 
+  /** Has something done in the bot's process. Never rejects. */
+  async remedy(remedy: Remedy, timeoutMs: number): Promise<RemedyOutcome> {
+    const run = this.#run;
+    const link = run?.link ?? null;
+    if (run === null || link === null) return { ok: false, text: `cluster ${this.id} has no agent that could do it` };
+    return run.remedies.ask((id) => link.send({ t: 'remedy', id, remedy }), remedy, timeoutMs);
+  }
+
+  /** What does not serve at the moment, for the bot to know. */
+  tellDegraded(dependencies: Degradation[]): void {
+    this.#degraded = dependencies;
+    this.#run?.link?.send({ t: 'degraded', dependencies });
+  }
+
   deliver(message: unknown): void {
     this.#run?.link?.send({ t: 'bot', message });
   }
@@ -454,6 +480,7 @@ export class Cluster implements BroadcastMember {
       spawnedAt: options.spawnedAt,
       adopted: options.adopted,
       desk: new PermitDesk(id, queue, gate, options.operator, send),
+      remedies: new RemedyDesk(this.#deps.clock),
       tails: {
         out: this.#tail(dir, 'out', options.offsets[0], send),
         err: this.#tail(dir, 'err', options.offsets[1], send),
@@ -547,6 +574,9 @@ export class Cluster implements BroadcastMember {
         break;
       case 'parked':
         run.onParked?.(frame);
+        break;
+      case 'remedied':
+        run.remedies.answered(frame.id, { ok: frame.ok, text: frame.text });
         break;
       case 'rotated':
         run.tails[frame.stream].rotated(frame.ok, frame.tail);
@@ -701,6 +731,7 @@ export class Cluster implements BroadcastMember {
     run.link?.close();
     run.link = null;
     run.desk.release();
+    run.remedies.release();
     await Promise.all([run.tails.out.stop(), run.tails.err.stop()]);
     // It may have ended on its own terms (grace time, signal by hand) and left its sessions.
     if (!this.#stopping || run.onParked === null) this.#collectParked(run);
@@ -732,8 +763,17 @@ export class Cluster implements BroadcastMember {
     const decision = this.#policy.onDeath(clock.now(), readyForMs);
     this.#restarts++;
     this.#emit({ type: 'cluster.retry', cluster: this.id, ...decision });
-    const cancel = clock.after(decision.delayMs, () => this.start());
-    this.#rest = { state: decision.state, retryAt: clock.now() + decision.delayMs, cancel };
+    this.#retryIn(decision.state, decision.delayMs);
+  }
+
+  #retryIn(state: 'backoff' | 'crash-loop', delayMs: number): void {
+    const { clock } = this.#deps;
+    const cancel = clock.after(delayMs, () => {
+      if (state === 'backoff' || this.#deps.mayRetryCrashLoop()) return this.start();
+      this.#emit({ type: 'identify.saved', what: `cluster ${this.id} stays in its crash loop` });
+      this.#retryIn(state, delayMs);
+    });
+    this.#rest = { state, retryAt: clock.now() + delayMs, cancel };
   }
 
   #collectParked(run: Incarnation): void {

@@ -2,6 +2,7 @@ import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import type { RestGuardStatus } from '../control/contract';
 import { dataGauges } from '../metrics/data-facts';
 import type { Fact, MetricArchive, Metrics } from '../metrics';
+import type { ActionRecord } from '../recovery';
 import type { MasterEvent } from '../sharding/events';
 import type { MasterView } from '../sharding/master';
 import { guardCounters, guardGauges } from './rest-guard-facts';
@@ -108,6 +109,11 @@ export class MetricsFeed {
       default:
         break;
     }
+  }
+
+  onRecovery({ type, step, outcome, dryRun }: ActionRecord): void {
+    if (dryRun) return;
+    this.metrics.count('recovery_actions_total', { type, step, outcome: outcome?.ok === true ? 'ok' : 'failed' });
   }
 
   #collect(): void {

@@ -7,6 +7,7 @@ import {
   type Status,
 } from '../control/contract';
 import type { DeployStatus } from '../control/deploy-contract';
+import type { OutageStatus } from '../control/recovery-contract';
 import type { Incident } from '../incidents';
 import type { DataSample } from '../ipc/data-sample';
 import type { MasterView } from '../sharding/master';
@@ -36,6 +37,8 @@ export interface StatusInput {
   health: HealthView | null;
   /** null: the bot is not up yet. */
   deploy: DeployStatus | null;
+  /** Discord itself is out; null: it is not. */
+  outage: OutageStatus | null;
   /** Those that are not resolved. */
   incidents: readonly Incident[];
   /** null while the master does not exist yet. */
@@ -70,6 +73,7 @@ export function buildStatus(input: StatusInput): Status {
     shards,
     identify: identifyStatus(master),
     gateway: master?.gate ?? { gate: 'passing', retryAt: null, reason: null },
+    outage: input.outage,
     rest: input.rest,
     postgres: tiers.postgres,
     redis: tiers.redis,
@@ -131,7 +135,8 @@ function findProblems(input: StatusInput, clusters: ClusterStatus[], shards: Sha
     const problem = said ? null : clusterProblem(cluster);
     if (problem !== null) problems.push(problem);
   }
-  if (master.gate.gate !== 'passing') {
+  if (input.outage !== null) problems.push(`${input.outage.text}.`);
+  else if (master.gate.gate !== 'passing') {
     problems.push(
       `The gateway refuses connections (${master.gate.reason ?? 'no reason given'}); all shards back off together.`,
     );

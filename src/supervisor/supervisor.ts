@@ -44,6 +44,7 @@ import { SdNotify } from './sd-notify';
 import { prepareStateDir } from './state-dir';
 import { buildStatus } from './status';
 import { SupervisorLock } from './supervisor-lock';
+import { Recovery } from './recovery';
 import { redisSource } from './redis-source';
 import { type TierAddresses, Tiers } from './tiers';
 import { readTls } from './tls';
@@ -90,6 +91,7 @@ export class Supervisor {
   #master: Master | null = null;
   #deployments: Deployments | null = null;
   #health: HealthChecker | null = null;
+  readonly #recovery: Recovery;
   #statusTimer: NodeJS.Timeout | null = null;
   #message: string | null = null;
   #stop: Promise<void> | null = null;
@@ -124,6 +126,17 @@ export class Supervisor {
       connect: () => this.#data?.connect(0) ?? null,
       env,
       secrets,
+      logger,
+    });
+    this.#recovery = new Recovery({
+      config,
+      desk: this.#incidents.desk,
+      master: () => this.#master,
+      tiers: () => this.#tiers,
+      data: () => this.#data,
+      restGuard: () => this.#restGuard,
+      busy: () => null,
+      onAction: (record) => this.#feed.onRecovery(record),
       logger,
     });
   }
@@ -165,6 +178,7 @@ export class Supervisor {
       stateDir: config.stateDir,
       tiers: this.#tiers?.status ?? NO_TIERS,
       rest: this.#restGuard?.status ?? null,
+      outage: this.#recovery.outage,
       data: this.#data?.view() ?? null,
       ownData: this.#housekeeping?.sample() ?? null,
       health: this.#health?.view() ?? null,
@@ -215,6 +229,9 @@ export class Supervisor {
         followRollout: (onProgress) => this.#running().follow(onProgress),
         orderRollout: (order, onProgress) => this.#running().order(order, onProgress),
         reload: (onProgress) => this.#running().reload(onProgress),
+        recovery: () => this.#recovery.overview(),
+        recover: (request, onProgress) => this.#recovery.recover(request, onProgress),
+        endOutage: () => this.#recovery.endOutage(),
       },
       log: logger,
     });
@@ -391,6 +408,7 @@ export class Supervisor {
         this.#feed.onEvent(event);
         this.#deployments?.onEvent(event);
         this.#incidents.onMasterEvent(event);
+        this.#recovery.onEvent(event);
       },
     });
     this.#master = master;
@@ -446,6 +464,7 @@ export class Supervisor {
     this.#health = createHealthChecker({ ...looked, config, env, secrets, logger });
     this.#health.start();
     this.#incidents.watch(looked);
+    this.#recovery.start();
   }
 
   /** The limiter for all clusters; what each of them has to know of it. */
@@ -555,6 +574,7 @@ export class Supervisor {
     this.#health?.stop();
     this.#health = null;
     await this.#settle('rollout', this.#deployments?.stop());
+    this.#recovery.stop();
     const incidents = this.#incidents.stop();
     await this.#stopClusters(config.sharding.stopTimeout);
     await this.#settle('REST guard', this.#restGuard?.stop());

@@ -48,6 +48,7 @@ function input(state: ClusterState): StatusInput {
     ownData: null,
     health: null,
     deploy: null,
+    outage: null,
     incidents: [],
     rest: null,
     master: {
