@@ -24,6 +24,7 @@ import { BotChannel } from './bot-channel';
 import { Channel } from './channel';
 import { Lifecycle } from './lifecycle';
 import { ManagedClient, type Parked } from './client/managed-client';
+import { AgentHandoff } from './handoff/agent-handoff';
 import { AgentMetrics } from './metrics/agent-metrics';
 import { watchModules, type DiscordJs } from './module-hook';
 import { boundOutput, rotateOutput } from './output';
@@ -61,6 +62,7 @@ export class Agent {
     },
     onRefused: (route) => this.#guard(() => this.#metrics.circuitRefused(route)),
   });
+  readonly #handoff: AgentHandoff;
   readonly #clients = new Map<Client, ManagedClient>();
   readonly #reported = new Map<number, string>();
   readonly #notices = new Map<NoticeCode, string>();
@@ -91,6 +93,15 @@ export class Agent {
       sweepMessages: () => [...this.#clients.values()].reduce((sum, client) => sum + client.sweepMessages(), 0),
       dataRemedy: () => this.#bridge?.dataRemedy ?? null,
       dropDataCache: () => this.#bridge?.dropDataCache?.() ?? 0,
+    });
+    this.#handoff = new AgentHandoff({
+      boot,
+      clients: () => ({ first: this.#first, count: this.#clients.size }),
+      send: (frame) => this.#channel.send(frame),
+      drain: (deadlineMs) => this.#lifecycle.drain({ reason: 'handoff', deadlineMs }),
+      callStopHandlers: () => this.#callStopHandlers(),
+      sample: () => this.#guard(() => this.#sample()),
+      end: () => this.#end(),
     });
     this.#sampler = new Sampler(
       () => this.#reports(),
@@ -189,6 +200,8 @@ export class Agent {
       defaultStrategy: (manager) => new SimpleShardingStrategy(manager),
       boot: this.boot,
       resume: first ? (this.boot.resume ?? null) : null,
+      successor: first ? this.#handoff.successor : null,
+      onSuccessorFailed: (error) => this.#handoff.onSuccessorFailed(error),
       permits: this.#permits,
       send: (frame) => this.#channel.send(frame),
       onShard: ({ report, closeCode, replayed }) => {
@@ -262,10 +275,12 @@ export class Agent {
     this.#graceTimer = null;
     for (const [code, text] of this.#notices) this.#channel.send({ t: 'notice', code, text });
     this.#permits.onAttached();
+    this.#handoff.onAttached();
     this.#metrics.resend();
   }
 
   #onDetached(): void {
+    this.#handoff.onDetached();
     this.#permits.onDetached();
     this.#graceTimer = setTimeout(() => void this.#leave(LONE_DRAIN_MS), this.#timings.graceMs).unref();
   }
@@ -307,6 +322,10 @@ export class Agent {
       case 'degraded':
         this.#lifecycle.tell(frame.dependencies);
         break;
+      case 'hand-over':
+      case 'take-over':
+        this.#handoff.onFrame(frame);
+        break;
     }
   }
 
@@ -331,6 +350,8 @@ export class Agent {
   /** Closes everything resumably; twice is the same as once. */
   #park(drainMs: number, snapshot: boolean): Promise<Parked> {
     const file = snapshot && this.#clients.size === 1 ? join(this.boot.parkDir, 'snapshot') : null;
+    this.#handoff.abort();
+    if (this.#handoff.hasGivenAway) return Promise.resolve({ sessions: [], snapshot: null, guilds: 0 });
     this.#parking ??= (async () => {
       await this.#lifecycle.drain({ reason: 'stop', deadlineMs: drainMs });
       const all = await Promise.all(
@@ -355,6 +376,7 @@ export class Agent {
       lifecycle: this.#lifecycle,
       dataRemedy: null,
       dropDataCache: null,
+      handoff: this.#handoff.state,
     };
     this.#bridge = bridge;
     Object.defineProperty(globalThis, SDK_BRIDGE, { value: bridge });
@@ -392,6 +414,11 @@ export class Agent {
     } catch {
       // The state folder is gone: nobody will come for the sessions.
     }
+    this.#end();
+  }
+
+  /** By SIGTERM, so that the bot's own handlers run, for as long as they may. */
+  #end(): void {
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), TERM_TIMEOUT_MS);
     process.kill(process.pid, 'SIGTERM');
   }

@@ -64,6 +64,18 @@ export interface LifecycleBridge {
   report(name: string, reason: string | null): void;
 }
 
+/** What the bot gives to the process that takes over from this one. */
+export interface HandoffHooks {
+  /** The state, as JSON can carry it; undefined: none. */
+  export(): unknown;
+  import(state: unknown): unknown;
+}
+
+export interface HandoffRegistry {
+  /** @returns takes the hooks back @throws RangeError when the name is taken */
+  register(name: string, hooks: HandoffHooks): () => void;
+}
+
 export interface SdkBridge {
   version: number;
   cluster: ClusterInfo;
@@ -80,4 +92,5 @@ export interface SdkBridge {
   dataRemedy?: ((remedy: DataRemedy) => Promise<RemedyOutcome>) | null;
   /** Set by the SDK: empties its cache in memory, and says how many entries that were. */
   dropDataCache?: (() => number) | null;
+  handoff?: HandoffRegistry;
 }

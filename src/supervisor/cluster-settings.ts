@@ -1,5 +1,6 @@
 import type { Config } from '../config';
 import type { ClusterSettings } from '../sharding/cluster';
+import { handoffSettings } from './replace';
 
 /** What the master must know of the config about each cluster. */
 export function clusterSettingsOf({ sharding, metrics }: Pick<Config, 'sharding' | 'metrics'>): ClusterSettings {
@@ -19,5 +20,6 @@ export function clusterSettingsOf({ sharding, metrics }: Pick<Config, 'sharding'
       crashLoopRetryMs: restart.crashLoopRetry,
       stableAfterMs: restart.stableAfter,
     },
+    handoff: handoffSettings(sharding),
   };
 }

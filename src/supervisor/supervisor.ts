@@ -508,7 +508,7 @@ export class Supervisor {
     const clusters = all ? master.clusters : [this.#clusterOf(master, request.cluster ?? 0)];
     master.clearFatal();
     for (const cluster of clusters) {
-      await replaceCluster(cluster, onProgress);
+      await replaceCluster(cluster, onProgress, { cold: request.cold ?? false });
     }
     onProgress({
       done: true,
