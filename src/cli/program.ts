@@ -126,6 +126,15 @@ export function buildProgram(context: CliContext): Program {
     .option('--json', 'Print JSON.')
     .action(act(async () => (await import('./commands/recover.js')).recover));
   defineIncidents(define, act, program);
+  define(program, 'capacity', 'Look ahead: what is in use of which limit, when it is used up, what to change.', [
+    'botctl capacity',
+    'botctl capacity --plot',
+    "botctl capacity --json | jq '.recommendations[].change'",
+  ])
+    .option('--json', 'Print JSON.')
+    .option('--plot', 'With a curve of the last 30 days and of the next 30 for each limit.')
+    .addHelpText('after', '\nExit codes: 0 no limit is near, 1 there is something to change, 3 not running.')
+    .action(act(async () => (await import('./commands/capacity.js')).capacity));
 
   define(program, 'logs', 'Show the logs of the supervisor and of the bot.', [
     'botctl logs -n 50',

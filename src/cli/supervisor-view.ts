@@ -82,6 +82,7 @@ function empty(stateDir: string, record: SupervisorRecord | null, name: string):
     health: null,
     deploy: null,
     incidents: [],
+    capacity: null,
     verdict: 'down',
     problems: [],
     actions: [],

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { capacity } from './capacity-schema';
 import { health } from './health-schema';
 import { recovery } from './recovery-schema';
 import { incidents } from './incidents-schema';
@@ -523,6 +524,7 @@ export const schema = z.strictObject(
     incidents,
     metrics,
     deploy,
+    capacity,
     sandbox,
     stateDir: text('the path of a folder')
       .prefault('.botctl')

@@ -1,4 +1,5 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { CapacityReport } from '../capacity/report';
 import {
   ControlError,
   type ApiError,
@@ -74,6 +75,10 @@ export class ControlClient {
     const { response, text } = await this.#call('GET', '/v1/db', undefined, timeoutMs);
     if (response.statusCode !== 200) throw refusal(response, text);
     return parseJson(text) as DbOverview;
+  }
+
+  async capacity({ timeoutMs = 30_000 }: { timeoutMs?: number } = {}): Promise<CapacityReport> {
+    return (await this.#get('/v1/capacity', timeoutMs)) as CapacityReport;
   }
 
   async listMetrics({ timeoutMs = 10_000 }: { timeoutMs?: number } = {}): Promise<MetricList> {

@@ -3,6 +3,7 @@
  * folder). Bodies are JSON. Errors are `ApiError` with a proper status code.
  */
 
+import type { CapacityReport, CapacityStatus } from '../capacity/report';
 import type { GuardSnapshot } from '../rest-guard/stats';
 import type { DeployHandlers, DeployStatus } from './deploy-contract';
 import type { OutageStatus, RecoverRequest, RecoveryOverview } from './recovery-contract';
@@ -258,6 +259,8 @@ export interface Status {
   deploy: DeployStatus | null;
   /** Open ones that stand for themselves, the most severe first. */
   incidents: IncidentStatus[];
+  /** null: nothing was looked ahead for yet. */
+  capacity: CapacityStatus | null;
   /** well: all shards ready, nothing unhealthy; degraded: something is not so; down: no supervisor. Decides the exit code 0, 1, 3. */
   verdict: 'well' | 'degraded' | 'down';
   /** What is wrong, most important first; one sentence each. Empty when well. */
@@ -375,6 +378,8 @@ export interface ControlHandlers extends DeployHandlers {
    * (labels with commas; empty: all in one); `label.NAME=VALUE`; `stat`; `top`; `latest`.
    */
   metrics(params: URLSearchParams): MetricList | MetricRange | MetricLatest;
+  /** GET /v1/capacity */
+  capacity(): Promise<CapacityReport>;
   /** GET /v1/db */
   dbOverview(): Promise<DbOverview>;
   /** POST /v1/db/move */

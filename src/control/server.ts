@@ -148,6 +148,10 @@ export class ControlServer {
         handlers.endOutage();
         sendJson(response, 200, { ok: true });
         return;
+      case '/v1/capacity':
+        allow(request, response, 'GET');
+        sendJson(response, 200, await handlers.capacity());
+        return;
       case '/v1/db':
         allow(request, response, 'GET');
         sendJson(response, 200, await handlers.dbOverview());

@@ -1,3 +1,4 @@
+import type { CapacityStatus } from '../capacity';
 import type { HealthScope, HealthView } from '../health';
 import {
   CONTROL_API_VERSION,
@@ -41,6 +42,8 @@ export interface StatusInput {
   outage: OutageStatus | null;
   /** Those that are not resolved. */
   incidents: readonly Incident[];
+  /** null: nothing was looked ahead for yet. */
+  capacity: CapacityStatus | null;
   /** null while the master does not exist yet. */
   master: MasterView | null;
   /** What the supervisor is busy with before the master exists, or why it cannot go on. */
@@ -81,6 +84,7 @@ export function buildStatus(input: StatusInput): Status {
     health: input.health === null ? null : buildHealthStatus(input.health),
     deploy: input.deploy,
     incidents: incidentStatus(input.incidents, now),
+    capacity: input.capacity,
     verdict: well ? 'well' : 'degraded',
     problems,
   };

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ConfigError, type Config } from '../config';
+import type { CapacityReport } from '../capacity';
 import { ControlError, type Progress, type RestartRequest, type Status } from '../control/contract';
 import { ControlServer } from '../control/server';
 import { controlSocketPath, ensurePrivateDir, socketDir } from '../control/socket-path';
@@ -15,13 +16,14 @@ import type { RestGuardBoot } from '../ipc/rest-guard';
 import { systemClock } from '../sharding/clock';
 import type { Cluster } from '../sharding/cluster';
 import { fetchGatewayBot } from '../sharding/gateway-info';
-import { Master } from '../sharding/master';
+import { Master, type MasterView } from '../sharding/master';
 import { SESSIONS_DIR } from '../sharding/session-store';
 import { LocalShardAssignment, planClusters } from '../sharding/plan';
 import { previousTotalShards } from '../sharding/previous-run';
 
 import { dataOwner, type DataSettings } from '../data/settings';
 import { clusterSettingsOf } from './cluster-settings';
+import { Capacity } from './capacity';
 import { DataCommands } from './data-commands';
 import { DataHousekeeping } from './data-housekeeping';
 import { dataSettings } from './data-settings';
@@ -92,6 +94,7 @@ export class Supervisor {
   #deployments: Deployments | null = null;
   #health: HealthChecker | null = null;
   readonly #recovery: Recovery;
+  #capacity: Capacity | null = null;
   #statusTimer: NodeJS.Timeout | null = null;
   #message: string | null = null;
   #stop: Promise<void> | null = null;
@@ -184,6 +187,7 @@ export class Supervisor {
       health: this.#health?.view() ?? null,
       deploy: this.#deployments?.view() ?? null,
       incidents: this.#incidents.desk.openIncidents(),
+      capacity: this.#capacity?.status ?? null,
       master: this.#master?.view() ?? null,
       message: this.#message,
       now,
@@ -219,6 +223,7 @@ export class Supervisor {
         stop: (onProgress) => this.stop(onProgress),
         restart: (request, onProgress) => this.#restart(request, onProgress),
         metrics: (params) => controlMetrics(this.#metrics, params),
+        capacity: () => this.#capacityReport(),
         dbOverview: () => commands.dbOverview(),
         moveGuild: (request, onProgress) => commands.moveGuild(request, onProgress),
         abortMove: (request, onProgress) => commands.abortMove(request, onProgress),
@@ -270,6 +275,7 @@ export class Supervisor {
     this.#message = null;
     await this.#startMaster({ gateway, asOf, api, ...addresses });
     this.#startHealth(api, addresses);
+    this.#startCapacity(addresses);
     lock.update({ state: 'running' });
     this.#notify.ready();
     this.#statusTimer = setInterval(() => this.#tellStatus(), STATUS_INTERVAL_MS).unref();
@@ -467,6 +473,19 @@ export class Supervisor {
     this.#recovery.start();
   }
 
+  #startCapacity({ databaseUrls }: TierAddresses): void {
+    if (this.#stop !== null) return; // stopped by hand in the middle of the start
+    const { config, logger } = this.#options;
+    const master = (): MasterView | null => this.#master?.view() ?? null;
+    this.#capacity = new Capacity({ config, master, data: this.#data, databaseUrls, logger });
+    void this.#capacity.start();
+  }
+
+  #capacityReport(): Promise<CapacityReport> {
+    if (this.#capacity === null) throw new ControlError(409, 'The supervisor is starting or stopping.');
+    return this.#capacity.report();
+  }
+
   /** The limiter for all clusters; what each of them has to know of it. */
   async #startRestGuard(api: string, clusters: number): Promise<RestGuardBoot | null> {
     const { config, logger, env, version } = this.#options;
@@ -577,6 +596,7 @@ export class Supervisor {
     this.#recovery.stop();
     const incidents = this.#incidents.stop();
     await this.#stopClusters(config.sharding.stopTimeout);
+    await this.#settle('capacity', this.#capacity?.stop());
     await this.#settle('REST guard', this.#restGuard?.stop());
     await this.#settle('sandbox', this.#sandbox?.stop());
     await this.#settle('incidents', incidents);

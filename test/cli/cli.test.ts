@@ -179,6 +179,7 @@ describe('the command line', () => {
             return Promise.resolve();
           },
           metrics: () => ({ retentionSeconds: 86_400, metrics: [] }),
+          capacity: () => Promise.reject(new ControlError(409, 'starting')),
           dbOverview: () => Promise.resolve({ moves: [], migrations: [] }),
           moveGuild: () => Promise.resolve(),
           abortMove: () => Promise.resolve(),

@@ -35,6 +35,7 @@ async function serve(handlers: Partial<ControlHandlers> = {}, options: object = 
       stop: () => Promise.resolve(),
       restart: () => Promise.resolve(),
       metrics: () => ({ retentionSeconds: 86_400, metrics: [] }),
+      capacity: () => Promise.reject(new ControlError(409, 'starting')),
       dbOverview: () => Promise.resolve({ moves: [], migrations: [] }),
       moveGuild: () => Promise.resolve(),
       abortMove: () => Promise.resolve(),

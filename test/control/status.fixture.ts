@@ -82,6 +82,7 @@ export function aStatus(clusters = 4, perCluster = 4, over: Partial<Status> = {}
     deploy: null,
     outage: null,
     incidents: [],
+    capacity: null,
     rest: null,
     verdict: 'well',
     problems: [],

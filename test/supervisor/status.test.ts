@@ -51,6 +51,7 @@ function input(state: ClusterState): StatusInput {
     deploy: null,
     outage: null,
     incidents: [],
+    capacity: null,
     rest: null,
     master: {
       totalShards: 1,

@@ -7,6 +7,7 @@ import type {
   ShardStatus,
   Status,
 } from '../../control/contract';
+import { capacityLine } from './capacity';
 import { renderColumns, type Column } from './columns';
 import { formatBytes, formatCount, formatDuration, formatPlural, formatRanges, plainText } from './format';
 import { HEALTH_TONES, summary } from './health';
@@ -193,7 +194,7 @@ class StatusPage {
   }
 
   #facts(): string[] {
-    const { supervisor, gateway, rest, postgres, redis } = this.status;
+    const { supervisor, gateway, rest, postgres, redis, capacity } = this.status;
     const retry = gateway.retryAt === null ? '' : `, next attempt ${this.#until(gateway.retryAt)}`;
     const gate =
       gateway.gate === 'passing'
@@ -216,6 +217,7 @@ class StatusPage {
       ...this.#fact('Redis', this.#server(redis)),
       ...this.#data(),
       ...this.#deploy(),
+      ...(capacity === null ? [] : this.#fact('Capacity', capacityLine(capacity, this.#style))),
       ...this.#fact('Supervisor', running.join(', ')),
     ];
   }
