@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { health } from './health-schema';
+import { backup, maintenance } from './maintenance-schema';
 import { duration, flag, fraction, integer, oneOf, size, text, url } from './values';
 
 /** Discord's own REST base URL. */
@@ -435,6 +436,8 @@ export const schema = z.strictObject(
     http,
     health,
     metrics,
+    maintenance,
+    backup,
     sandbox,
     stateDir: text('the path of a folder')
       .prefault('.botctl')

@@ -4,6 +4,12 @@
  */
 
 import type { GuardSnapshot } from '../rest-guard/stats';
+import type {
+  MaintainRequest,
+  MaintenanceOverview,
+  MaintenanceReport,
+  MaintenanceStatus,
+} from './maintenance-contract';
 
 export const CONTROL_API_VERSION = 1;
 
@@ -243,6 +249,8 @@ export interface Status {
   data: DataStatus | null;
   /** null: nothing is looked at, because the bot is not up yet or no longer. */
   health: HealthStatus | null;
+  /** null: there are no database shards, or they are not up yet. */
+  maintenance: MaintenanceStatus | null;
   /** well: all shards ready, nothing unhealthy; degraded: something is not so; down: no supervisor. Decides the exit code 0, 1, 3. */
   verdict: 'well' | 'degraded' | 'down';
   /** What is wrong, most important first; one sentence each. Empty when well. */
@@ -262,6 +270,8 @@ export interface Progress {
   done: boolean;
   ok?: boolean;
   text: string;
+  /** With the last line of `botctl maintain --now`. */
+  report?: MaintenanceReport;
 }
 
 /** A guild, or with `abort` the one whose move is taken back. Ids are text. */
@@ -365,6 +375,10 @@ export interface ControlHandlers {
   rebalance(request: RebalanceRequest, onProgress: (line: Progress) => void): Promise<void>;
   /** POST /v1/db/migrate */
   migrate(onProgress: (line: Progress) => void): Promise<void>;
+  /** GET /v1/maintenance */
+  maintenance(): Promise<MaintenanceOverview>;
+  /** POST /v1/maintain */
+  maintain(request: MaintainRequest, onProgress: (line: Progress) => void): Promise<void>;
 }
 
 /** Thrown by handlers for the caller to see: `status` is the HTTP status code. */

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { ControlError, type ApiError, type ControlHandlers, type Progress } from './contract';
-import { parseAbort, parseMove, parseRebalance, parseRestart } from './requests';
+import { parseAbort, parseMaintain, parseMove, parseRebalance, parseRestart } from './requests';
 import { MAX_SOCKET_PATH_BYTES, ensurePrivateDir } from './socket-path';
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -151,6 +151,16 @@ export class ControlServer {
         await readBody(request);
         await this.#progress(response, (onProgress) => handlers.migrate(onProgress));
         return;
+      case '/v1/maintenance':
+        allow(request, response, 'GET');
+        sendJson(response, 200, await handlers.maintenance());
+        return;
+      case '/v1/maintain': {
+        allow(request, response, 'POST');
+        const maintain = parseMaintain(await readBody(request));
+        await this.#progress(response, (onProgress) => handlers.maintain(maintain, onProgress));
+        return;
+      }
       default:
         throw new ControlError(404, `no such route: ${path}`, 'is botctl here newer or older than the supervisor?');
     }

@@ -28,6 +28,7 @@ export interface MaintenanceOptions {
   /** Why nothing should be done now, such as an incident or a rollout; null: nothing speaks against it. */
   busy: () => string | null;
   emit: MaintenanceListener;
+  onStep?: (step: StepReport) => void;
   clock: Clock;
 }
 
@@ -254,7 +255,10 @@ export class Maintenance {
         tasks: names.flatMap((name) => this.#options.tasks.find((task) => task.name === name) ?? []),
         ...{ dryRun, signal, connect, shards: this.#options.shards },
         busy: force ? () => null : busy,
-        onStep,
+        onStep: (step) => {
+          this.#options.onStep?.(step);
+          onStep(step);
+        },
         tell: (text) => {
           if (this.#running !== null) this.#running = { ...this.#running, text };
           tell(text);

@@ -86,6 +86,10 @@ export class DeniedError extends Error {
   ) {
     super(message);
   }
+
+  get hint(): string {
+    return `Allow it with: ${this.grant}`;
+  }
 }
 
 /** There is a reason not to do it now. */

@@ -6,11 +6,13 @@ import {
   type ShardStatus,
   type Status,
 } from '../control/contract';
+import type { MaintenanceStatus } from '../control/maintenance-contract';
 import type { DataSample } from '../ipc/data-sample';
 import type { MasterView } from '../sharding/master';
 import { buildDataStatus, type DataView } from './data-status';
 import { findActions } from './actions';
 import { buildHealthStatus, healthProblems } from './health-status';
+import { maintenanceProblems } from './maintenance-status';
 
 import type { SupervisorRecord } from './supervisor-lock';
 import type { TierStatus } from './tiers';
@@ -31,6 +33,8 @@ export interface StatusInput {
   ownData: DataSample | null;
   /** null while nothing is looked at. */
   health: HealthView | null;
+  /** null: there are no database shards, or they are not up yet. */
+  maintenance: MaintenanceStatus | null;
   /** null while the master does not exist yet. */
   master: MasterView | null;
   /** What the supervisor is busy with before the master exists, or why it cannot go on. */
@@ -68,6 +72,7 @@ export function buildStatus(input: StatusInput): Status {
     redis: tiers.redis,
     data: input.data === null ? null : buildDataStatus(input.data, samplesOf(input)),
     health: input.health === null ? null : buildHealthStatus(input.health),
+    maintenance: input.maintenance,
     verdict: well ? 'well' : 'degraded',
     problems,
   };
@@ -142,6 +147,7 @@ function findProblems(input: StatusInput, clusters: ClusterStatus[], shards: Sha
     const { problem } = input.data;
     if (problem !== null) problems.push(`The database shards are not ready: ${problem}.`);
   }
+  problems.push(...maintenanceProblems(input.maintenance, input.now));
   problems.push(...healthProblems(input.health, saidAlready(input, clusters, waiting)));
   return problems;
 }

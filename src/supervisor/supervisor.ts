@@ -27,6 +27,7 @@ import { dataSettings } from './data-settings';
 import { DataTier } from './data-tier';
 import { logEvent } from './event-log';
 import { createHealthChecker } from './health';
+import { SupervisorMaintenance } from './maintenance';
 import { controlMetrics, httpMetrics } from './metrics-answers';
 import { MetricsFeed } from './metrics-feed';
 import { RestGuardProcess } from './rest-guard-process';
@@ -78,6 +79,7 @@ export class Supervisor {
   #housekeeping: DataHousekeeping | null = null;
   #master: Master | null = null;
   #health: HealthChecker | null = null;
+  #maintenance: SupervisorMaintenance | null = null;
   #statusTimer: NodeJS.Timeout | null = null;
   #message: string | null = null;
   #stop: Promise<void> | null = null;
@@ -99,6 +101,7 @@ export class Supervisor {
         master: this.#master?.view() ?? null,
         tiers: this.#tiers?.status ?? null,
         rest: this.#restGuard?.status ?? null,
+        maintenance: this.#maintenance?.status() ?? null,
       }),
       config.metrics.interval,
       this.#metrics.archive(join(config.stateDir, 'metrics'), onError),
@@ -146,6 +149,7 @@ export class Supervisor {
       data: this.#data?.view() ?? null,
       ownData: this.#housekeeping?.sample() ?? null,
       health: this.#health?.view() ?? null,
+      maintenance: this.#maintenance?.status() ?? null,
       master: this.#master?.view() ?? null,
       message: this.#message,
       now,
@@ -181,6 +185,8 @@ export class Supervisor {
         abortMove: (request, onProgress) => commands.abortMove(request, onProgress),
         rebalance: (request, onProgress) => commands.rebalance(request, onProgress),
         migrate: (onProgress) => commands.migrate(onProgress),
+        maintenance: () => this.#maintained().overview(),
+        maintain: (request, onProgress) => this.#maintained().maintain(request, onProgress),
       },
       log: logger,
     });
@@ -217,6 +223,7 @@ export class Supervisor {
     this.#message = null;
     await this.#startMaster({ gateway, asOf, api, ...addresses });
     this.#startHealth(api, addresses);
+    this.#startMaintenance(addresses);
     lock.update({ state: 'running' });
     this.#notify.ready();
     this.#statusTimer = setInterval(() => this.#tellStatus(), STATUS_INTERVAL_MS).unref();
@@ -400,6 +407,27 @@ export class Supervisor {
     this.#health.start();
   }
 
+  #startMaintenance({ databaseUrls }: TierAddresses): void {
+    if (this.#stop !== null || this.#data === null) return;
+    const { config, version, logger } = this.#options;
+    this.#maintenance = new SupervisorMaintenance({
+      ...{ config, version, databaseUrls, logger },
+      busy: () => null,
+      onEvent: (event) => this.#feed.onMaintenance(event),
+      onStep: (step) => this.#feed.onMaintenanceStep(step),
+      releases: null,
+      cleanups: [],
+    });
+    this.#maintenance.start();
+  }
+
+  #maintained(): SupervisorMaintenance {
+    if (this.#maintenance === null) {
+      throw new ControlError(409, 'There are no databases to maintain.', 'See postgres in `botctl status`.');
+    }
+    return this.#maintenance;
+  }
+
   /** The limiter for all clusters; what each of them has to know of it. */
   async #startRestGuard(api: string, clusters: number): Promise<RestGuardBoot | null> {
     const { config, logger, env, version } = this.#options;
@@ -510,6 +538,7 @@ export class Supervisor {
     if (this.#statusTimer !== null) clearInterval(this.#statusTimer);
     this.#health?.stop();
     this.#health = null;
+    await this.#settle('maintenance', this.#maintenance?.stop());
     await this.#stopClusters(config.sharding.stopTimeout);
     await this.#settle('REST guard', this.#restGuard?.stop());
     await this.#settle('sandbox', this.#sandbox?.stop());

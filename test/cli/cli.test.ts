@@ -182,6 +182,8 @@ describe('the command line', () => {
           abortMove: () => Promise.resolve(),
           rebalance: () => Promise.resolve(),
           migrate: () => Promise.resolve(),
+          maintenance: () => Promise.reject(new Error('nobody asks')),
+          maintain: () => Promise.resolve(),
           restart: (request, onProgress) => {
             asked.push(request);
             if (request.cluster === 99)

@@ -38,6 +38,8 @@ async function serve(handlers: Partial<ControlHandlers> = {}, options: object = 
       abortMove: () => Promise.resolve(),
       rebalance: () => Promise.resolve(),
       migrate: () => Promise.resolve(),
+      maintenance: () => Promise.reject(new Error('nobody asks')),
+      maintain: () => Promise.resolve(),
       ...handlers,
     },
     log,

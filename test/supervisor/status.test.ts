@@ -47,6 +47,7 @@ function input(state: ClusterState): StatusInput {
     data: null,
     ownData: null,
     health: null,
+    maintenance: null,
     rest: null,
     master: {
       totalShards: 1,

@@ -10,6 +10,7 @@ import type {
 import { renderColumns, type Column } from './columns';
 import { formatBytes, formatCount, formatDuration, formatPlural, formatRanges, plainText } from './format';
 import { HEALTH_TONES, summary } from './health';
+import { maintenanceFact } from './maintenance';
 import { restLine } from './rest';
 import { CLUSTER_TONES, SHARD_TONES, headlineOf } from './states';
 import { Style, visibleWidth, type StyleOptions } from './style';
@@ -205,6 +206,7 @@ class StatusPage {
       ...this.#fact('Postgres', this.#postgres(postgres)),
       ...this.#fact('Redis', this.#server(redis)),
       ...this.#data(),
+      ...this.#maintenance(),
       ...this.#fact('Supervisor', running.join(', ')),
     ];
   }
@@ -232,6 +234,13 @@ class StatusPage {
   }
 
   /** Only what says something: a bot that uses neither database nor cache has none of it. */
+  /** What failed is named among the problems. */
+  #maintenance(): string[] {
+    const { maintenance } = this.status;
+    if (maintenance === null) return [];
+    return this.#fact('Care', maintenanceFact(maintenance, this.options.now));
+  }
+
   #data(): string[] {
     const { data } = this.status;
     if (data === null) return [];
