@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'discord.js';
 import {
+  LEAVING_FILE,
   PARKED_FILE,
   PROTOCOL_VERSION,
   type AgentTimings,
@@ -332,8 +333,10 @@ export class Agent {
 
   /** No supervisor wants this process: save the sessions where the next one finds them, and end. */
   async #leave(drainMs: number): Promise<void> {
-    const { sessions, snapshot } = await this.#park(drainMs, true);
     const { clusterId, incarnation, totalShards, parkDir } = this.boot;
+    // For the reaper, which ends what does not leave.
+    this.#guard(() => writeFileSync(join(parkDir, LEAVING_FILE), '', { mode: 0o600 }));
+    const { sessions, snapshot } = await this.#park(drainMs, true);
     const record: ParkedRecord = {
       protocol: PROTOCOL_VERSION,
       clusterId,

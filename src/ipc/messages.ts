@@ -215,7 +215,10 @@ export const BOOT_FD = 3;
 /** Environment variable that marks the process the agent is meant for; removed by the agent, so children do not inherit. */
 export const BOOT_MARK = 'BOTCTL_BOOT';
 
-/** File in `parkDir` in which an agent without a supervisor leaves its sessions: JSON of `ParkedRecord`. */
+/** File in `parkDir`: the agent has begun to save its sessions and to end, without having been told to. */
+export const LEAVING_FILE = 'leaving';
+
+/** File in `parkDir` in which an agent that ends on its own leaves its sessions: JSON of `ParkedRecord`. */
 export const PARKED_FILE = 'parked.json';
 
 export interface ParkedRecord {

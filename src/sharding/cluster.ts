@@ -13,6 +13,7 @@ import {
   type SupervisorToAgent,
 } from '../ipc/messages';
 import type { AgentHandlers, AgentLink } from './agent-server';
+import type { BotSpec } from './bot-spec';
 import type { BroadcastMember } from './broadcast';
 import type { Clock } from './clock';
 import { LaunchError, type ClusterProcess, type ProcessExit } from './cluster-process';
@@ -23,6 +24,7 @@ import { HangDetector } from './hang-detector';
 import type { LocalIdentifyQueue } from './identify/local-identify-queue';
 import { OutputTail, type OutputStream } from './output';
 import { PermitDesk } from './permit-desk';
+import type { HandoffStep, ReplaceOptions, ReplaceOutcome } from './handoff/replace';
 import type { ClusterPlan } from './plan';
 import { RestartPolicy, type RestartPolicyOptions } from './restart-policy';
 import type { Roster, RosterEntry } from './roster';
@@ -49,14 +51,12 @@ export interface ClusterDeps {
   clock: Clock;
   settings: ClusterSettings;
   totalShards: number;
-  release: string;
-  fingerprint: string;
   roster: Roster;
   sessions: SessionStore;
   queue: LocalIdentifyQueue;
   gate: ConnectGate;
   /** @throws LaunchError */
-  launch: (boot: ClusterBoot, outFile: string, errFile: string) => ClusterProcess;
+  launch: (spec: BotSpec, boot: ClusterBoot, outFile: string, errFile: string) => ClusterProcess;
   emit: MasterEventListener;
   onBotMessage: (from: Cluster, message: unknown) => void;
   onGone: (cluster: Cluster, reason: string) => void;
@@ -100,6 +100,7 @@ export interface ObservedCluster {
 /** Everything that belongs to one process and ends with it. */
 interface Incarnation {
   id: string;
+  spec: BotSpec;
   dir: string;
   process: ClusterProcess;
   spawnedAt: number;
@@ -136,6 +137,10 @@ const KILL_WAIT_MS = 5_000;
 const ADOPT_TIMEOUT_MS = 10_000;
 /** Handlers and REST calls that run when the shards are closed may finish within this time, ms. */
 const DRAIN_MS = 5_000;
+/** A cluster that was started on demand has this long to get ready before nobody waits for it any more, ms. */
+const SETTLE_TIMEOUT_MS = 120_000;
+const SETTLED: ReadonlySet<ClusterState> = new Set(['ready', 'backoff', 'crash-loop', 'fatal', 'stopped']);
+const POLL_MS = 20;
 
 /**
  * One cluster: a process for a range of shards, kept alive by the restart policy. Its facts come from its agent; a
@@ -147,11 +152,13 @@ export class Cluster implements BroadcastMember {
   readonly #deps: ClusterDeps;
   readonly #policy: RestartPolicy;
   readonly #table: ShardTable;
+  #spec: BotSpec;
   #run: Incarnation | null = null;
   #rest: Rest = { state: 'waiting' };
   #stopping = false;
   /** A cause that concerns the whole bot is latched: no new process until an operator starts it. */
   #held = false;
+  #replacing: Promise<unknown> = Promise.resolve();
   #restarts = 0;
   #lastExit: string | null = null;
   #message: string | null = null;
@@ -160,12 +167,19 @@ export class Cluster implements BroadcastMember {
   #cpuPercent: number | null = null;
   #sessions = new Map<number, ShardSession>();
 
-  constructor(plan: ClusterPlan, deps: ClusterDeps) {
+  /** `spec`: what its processes run until `replace` or `adopt` says otherwise. */
+  constructor(plan: ClusterPlan, spec: BotSpec, deps: ClusterDeps) {
+    this.#spec = spec;
     this.id = plan.id;
     this.shardIds = plan.shardIds;
     this.#deps = deps;
     this.#policy = new RestartPolicy(deps.settings.restart);
     this.#table = new ShardTable(plan.shardIds, deps.clock);
+  }
+
+  /** What the cluster runs, and respawns on. */
+  get spec(): BotSpec {
+    return this.#spec;
   }
 
   get incarnation(): string | null {
@@ -207,7 +221,7 @@ export class Cluster implements BroadcastMember {
       pid: run?.process.pid ?? null,
       state: this.state,
       shards: this.shardIds,
-      release: this.#deps.release,
+      release: (run?.spec ?? this.#spec).release,
       restarts: this.#restarts,
       sample: this.#sample,
       cpuPercent: this.#cpuPercent,
@@ -244,7 +258,7 @@ export class Cluster implements BroadcastMember {
         timings: { sampleIntervalMs: settings.sampleIntervalMs, graceMs: settings.graceMs },
         ...(saved !== null && { resume: { sessions: saved.sessions, snapshot: saved.snapshot } }),
       };
-      const process = this.#deps.launch(boot, join(dir, 'out.log'), join(dir, 'err.log'));
+      const process = this.#deps.launch(this.#spec, boot, join(dir, 'out.log'), join(dir, 'err.log'));
       const run = this.#begin(id, dir, process, { spawnedAt: clock.now(), adopted: false, operator, offsets: [0, 0] });
       run.resumeSnapshot = saved?.snapshot ?? null;
       this.#writeRoster(run);
@@ -266,9 +280,15 @@ export class Cluster implements BroadcastMember {
     }
   }
 
-  /** Takes over the process of an earlier supervisor; its agent will say hello. */
-  adopt(entry: RosterEntry, process: ClusterProcess): void {
+  /** A process of this spec ran here when the last supervisor ended: what is started next runs it too. */
+  assign(spec: BotSpec): void {
+    this.#spec = spec;
+  }
+
+  /** Takes over the process of an earlier supervisor, which runs `spec`; its agent will say hello. */
+  adopt(entry: RosterEntry, spec: BotSpec, process: ClusterProcess): void {
     const { roster, clock } = this.#deps;
+    this.#spec = spec;
     this.#restarts = entry.restarts;
     const run = this.#begin(entry.incarnation, join(roster.dir, entry.incarnation), process, {
       spawnedAt: entry.spawnedAt,
@@ -339,11 +359,48 @@ export class Cluster implements BroadcastMember {
     this.#run?.process.kill('SIGKILL');
   }
 
-  /** Ends the process gracefully and starts it again; with its saved sessions it resumes. */
-  async restart(): Promise<void> {
+  /**
+   * Puts a fresh process in the place of the one that runs, on `spec` if given. A cluster that does not run is started.
+   * Resolves when the cluster is settled (ready, or down for good); never rejects. One at a time.
+   */
+  replace(options: ReplaceOptions = {}): Promise<ReplaceOutcome> {
+    const replacing = this.#replacing.then(() => this.#replace(options));
+    this.#replacing = replacing;
+    return replacing;
+  }
+
+  async #replace({ spec = this.#spec, onStep, signal }: ReplaceOptions): Promise<ReplaceOutcome> {
+    const { clock } = this.#deps;
+    const startedAt = clock.now();
+    const identifies = this.#table.identifies;
+    const outcome = (how: ReplaceOutcome['how'], reason: string | null): ReplaceOutcome => ({
+      how,
+      reason,
+      ready: this.state === 'ready',
+      identifies: this.#table.identifies - identifies,
+      gapMs: null,
+      tookMs: clock.now() - startedAt,
+      dropped: null,
+    });
+    if (signal?.aborted === true) return outcome('kept', 'given up before it began');
+    const step = (name: HandoffStep): void => onStep?.(name);
     this.#policy.reset();
+    step('stopping');
     await this.stop();
+    this.#spec = spec;
+    step('starting');
     this.start({ operator: true });
+    await this.#settled();
+    return outcome('restart', 'there is no handoff yet');
+  }
+
+  /** Ready, down, or slow beyond `SETTLE_TIMEOUT_MS`. */
+  async #settled(): Promise<void> {
+    const { clock } = this.#deps;
+    const until = clock.now() + SETTLE_TIMEOUT_MS;
+    while (!SETTLED.has(this.state) && clock.now() < until) {
+      await new Promise<void>((resolve) => void clock.after(POLL_MS, resolve));
+    }
   }
 
   /** Reconnects one shard by RESUME. False when the cluster has no agent that could do it. */
@@ -391,6 +448,7 @@ export class Cluster implements BroadcastMember {
     const send = (frame: SupervisorToAgent): void => run.link?.send(frame);
     const run: Incarnation = {
       id,
+      spec: this.#spec,
       dir,
       process,
       spawnedAt: options.spawnedAt,
@@ -690,7 +748,8 @@ export class Cluster implements BroadcastMember {
   }
 
   #writeRoster(run: Incarnation): void {
-    const { roster, totalShards, release, fingerprint } = this.#deps;
+    const { roster, totalShards } = this.#deps;
+    const { release, fingerprint } = run.spec;
     roster.write({
       clusterId: this.id,
       incarnation: run.id,

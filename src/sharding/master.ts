@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { PROTOCOL_VERSION, type BootRecord, type GatewayBot, type Hello } from '../ipc/messages';
 import type { RestGuardBoot } from '../ipc/rest-guard';
 import { AgentServer, type AgentHandlers, type AgentLink } from './agent-server';
+import type { BotSpec } from './bot-spec';
 import { Broadcaster } from './broadcast';
 import type { Clock } from './clock';
 import { Cluster, readParked, type ClusterBoot, type ClusterSettings, type ObservedCluster } from './cluster';
@@ -15,29 +16,22 @@ import { FileIdentifyLedger } from './identify/ledger';
 import { LocalIdentifyQueue } from './identify/local-identify-queue';
 import { FatalLatch } from './latch';
 import type { ShardPlan } from './plan';
+import { Reaper } from './reaper';
 import { Roster, type RosterEntry } from './roster';
 import { FileSessionStore, SESSIONS_DIR, type SessionStore } from './session-store';
 import type { ObservedShard } from './shard-table';
 
-/** How a cluster's process is made. */
-export interface BotSpec {
-  execPath: string;
-  /** Everything after the node binary: its options, the entry, the entry's arguments. */
-  args: readonly string[];
-  cwd: string;
-  /** Environment that may be seen in /proc. */
-  env: NodeJS.ProcessEnv;
-  /** Environment that may not; handed over in the boot record. */
-  secretEnv: Record<string, string>;
-  release: string;
-  /** Changes when processes would have to be started differently. */
-  fingerprint: string;
-}
-
 /** Durations in ms. */
 export interface MasterOptions {
   plan: ShardPlan;
+  /** What clusters run that nobody has said otherwise of. */
   bot: BotSpec;
+  /**
+   * What a cluster of an earlier supervisor runs, by the release in its roster entry: it is adopted if the fingerprint is
+   * still the same, and started again on its own release if it is dead. null: that release is not known any more. Absent:
+   * only `bot` is known.
+   */
+  specOf?: (release: string) => BotSpec | null;
   gateway: GatewayBot;
   /** When `gateway` was asked for, ms since the epoch. */
   gatewayAsOf: number;
@@ -91,6 +85,7 @@ export class Master {
   readonly #agents: AgentServer;
   readonly #broadcaster: Broadcaster;
   readonly #roster: Roster;
+  readonly #reaper: Reaper;
   readonly #sessions: SessionStore;
   readonly #latch: FatalLatch;
   #timers: (() => void)[] = [];
@@ -101,6 +96,8 @@ export class Master {
     this.#options = options;
     const { clock, emit, plan, stateDir } = options;
     this.#roster = new Roster(join(stateDir, 'clusters'));
+    const { graceMs, stopTimeoutMs } = options.cluster;
+    this.#reaper = new Reaper({ roster: this.#roster, graceMs, stopTimeoutMs });
     this.#sessions = new FileSessionStore(join(stateDir, SESSIONS_DIR), () => clock.now());
     this.#latch = new FatalLatch(join(stateDir, 'fatal.json'), options.bot.fingerprint);
     this.#ledger = new FileIdentifyLedger(join(stateDir, 'identify-ledger.jsonl'), clock, (error) => {
@@ -140,17 +137,15 @@ export class Master {
       onRefused: (reason, hello: Hello | null) => emit({ type: 'agent.refused', reason, pid: hello?.pid ?? null }),
     });
     this.#clusters = plan.clusters.map((cluster) => {
-      return new Cluster(cluster, {
+      return new Cluster(cluster, options.bot, {
         clock,
         settings: options.cluster,
         totalShards: plan.totalShards,
-        release: options.bot.release,
-        fingerprint: options.bot.fingerprint,
         roster: this.#roster,
         sessions: this.#sessions,
         queue: this.#queue,
         gate: this.#gate,
-        launch: (boot, outFile, errFile) => this.#launch(boot, outFile, errFile),
+        launch: (spec, boot, outFile, errFile) => this.#launch(spec, boot, outFile, errFile),
         emit,
         onBotMessage: (from, message) => void this.#broadcaster.onMessage(from, message),
         onGone: (from, reason) => this.#broadcaster.onMemberGone(from.id, reason),
@@ -161,6 +156,7 @@ export class Master {
 
   /** Listens for agents, adopts what an earlier supervisor left running, and starts the rest. */
   async start(): Promise<void> {
+    this.#reaper.start();
     await this.#agents.listen();
     await this.#takeOver();
     this.#every(CHECKPOINT_MS, () => {
@@ -232,11 +228,12 @@ export class Master {
   async close(): Promise<void> {
     for (const cancel of this.#timers) cancel();
     await this.#agents.close();
+    await this.#reaper.stop();
     this.#ledger.close();
   }
 
-  #launch(boot: ClusterBoot, outFile: string, errFile: string): ClusterProcess {
-    const { bot, gateway, discordApi, restGuard, agentSocket } = this.#options;
+  #launch(bot: BotSpec, boot: ClusterBoot, outFile: string, errFile: string): ClusterProcess {
+    const { gateway, discordApi, restGuard, agentSocket } = this.#options;
     const record: BootRecord = {
       ...boot,
       protocol: PROTOCOL_VERSION,
@@ -294,23 +291,30 @@ export class Master {
   }
 
   async #takeOver(): Promise<void> {
-    const { plan, bot, clock } = this.#options;
+    const { plan, clock } = this.#options;
     const strangers: RosterEntry[] = [];
     for (const entry of this.#roster.read()) {
       const process = adoptCluster(entry.pid, entry.startTime, clock);
-      if (process === null) {
-        this.#collect(entry);
-        continue;
-      }
       const cluster = this.#clusters.find(({ id, shardIds, incarnation }) => {
         return id === entry.clusterId && incarnation === null && String(shardIds) === String(entry.shardIds);
       });
-      const fits = entry.totalShards === plan.totalShards && entry.fingerprint === bot.fingerprint;
-      if (cluster !== undefined && fits) cluster.adopt(entry, process);
+      const spec = this.#specOf(entry.release);
+      if (process === null) {
+        if (spec !== null) cluster?.assign(spec);
+        this.#collect(entry);
+        continue;
+      }
+      const fits = entry.totalShards === plan.totalShards && entry.fingerprint === spec?.fingerprint;
+      if (cluster !== undefined && fits) cluster.adopt(entry, spec, process);
       else strangers.push(entry);
     }
     await Promise.all(strangers.map((entry) => this.#sendAway(entry)));
     this.#sweep();
+  }
+
+  #specOf(release: string): BotSpec | null {
+    const { bot, specOf } = this.#options;
+    return specOf?.(release) ?? (release === bot.release ? bot : null);
   }
 
   /** A process of another plan: its agent is told to leave as it attaches; it may not live beside its successor. */

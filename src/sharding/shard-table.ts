@@ -80,6 +80,11 @@ export class ShardTable {
     return sum;
   }
 
+  /** IDENTIFYs sent so far, over all incarnations. */
+  get identifies(): number {
+    return this.observe().reduce((sum, shard) => sum + shard.identifies, 0);
+  }
+
   observe(): ObservedShard[] {
     const now = this.clock.now();
     const age = (at: number | null | undefined): number | null =>

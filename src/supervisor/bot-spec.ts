@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { DATA_SETTINGS, type DataSettings } from '../data/settings';
-import type { BotSpec } from '../sharding/master';
+import type { BotSpec } from '../sharding/bot-spec';
 
 export interface BotSpecOptions {
   entry: string;

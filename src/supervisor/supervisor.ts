@@ -30,6 +30,7 @@ import { createHealthChecker } from './health';
 import { SupervisorMaintenance } from './maintenance';
 import { controlMetrics, httpMetrics } from './metrics-answers';
 import { MetricsFeed } from './metrics-feed';
+import { replaceCluster } from './replace';
 import { RestGuardProcess } from './rest-guard-process';
 import { logRestEvent } from './rest-guard-log';
 import { SandboxProcess } from './sandbox-process';
@@ -469,11 +470,7 @@ export class Supervisor {
     const clusters = all ? master.clusters : [this.#clusterOf(master, request.cluster ?? 0)];
     master.clearFatal();
     for (const cluster of clusters) {
-      onProgress({ done: false, text: `cluster ${cluster.id}: stopping` });
-      await cluster.restart();
-      const outcome = await this.#untilReady(cluster);
-      onProgress({ done: false, text: `cluster ${cluster.id}: ${outcome}` });
-      if (outcome !== 'ready') throw new ControlError(500, `Cluster ${cluster.id} is ${outcome}.`, 'See: botctl logs');
+      await replaceCluster(cluster, onProgress);
     }
     onProgress({
       done: true,
@@ -509,24 +506,6 @@ export class Supervisor {
       throw new ControlError(404, `There is no cluster ${id}.`, `Clusters are 0 to ${master.clusters.length - 1}.`);
     }
     return cluster;
-  }
-
-  async #untilReady(cluster: Cluster): Promise<string> {
-    const until = Date.now() + RESTART_TIMEOUT_MS;
-    while (Date.now() < until) {
-      const { state } = cluster;
-      if (
-        state === 'ready' ||
-        state === 'backoff' ||
-        state === 'crash-loop' ||
-        state === 'fatal' ||
-        state === 'stopped'
-      ) {
-        return state;
-      }
-      await delay(POLL_MS);
-    }
-    return `still ${cluster.state}`;
   }
 
   async #tearDown(): Promise<void> {

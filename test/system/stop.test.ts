@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Sandbox } from '../../src/sandbox';
 import { until } from '../support/until';
 import { Botctl, type BotctlOptions } from './support/botctl';
@@ -23,7 +25,12 @@ describe('the end of a supervisor', () => {
     botctl = new Botctl({
       bot: 'plain.cjs',
       api,
-      config: { sharding: { shardsPerCluster: 2, ...sharding }, identify: { interval: '200ms' } },
+      config: {
+        sharding: { shardsPerCluster: 2, ...sharding },
+        identify: { interval: '200ms' },
+        // More answers than Discord's own limit allows: what is late shall be the machine's doing, not the guard's.
+        rest: { globalPerSecond: 5_000 },
+      },
       ...options,
     });
     return botctl;
@@ -136,6 +143,42 @@ describe('the end of a supervisor', () => {
     botctl.start();
     await botctl.untilReady();
     expect(sandbox.report()).toMatchObject({ identifies: SHARDS, resumes: SHARDS, violations: [] });
+  });
+
+  it('SIGKILL without a new start: what hangs, or is stopped, does not outlive the grace time either', async () => {
+    const bot = { bot: 'misbehaving.cjs', env: { BAD: 'loop-at-event', BAD_SHARD: '2' } };
+    const { child, ended } = make(bot, { graceTime: '2s', stopTimeout: '20s' }).start();
+    const { clusters } = await botctl.untilReady();
+    process.kill(clusters[2]?.pid ?? 0, 'SIGSTOP');
+    sandbox.setRate(50);
+    await until(async () => (await botctl.cli('logs', '--cluster', '1')).stdout.includes('looping'));
+    child.kill('SIGKILL');
+    await ended;
+    await until(() => botctl.processes().length === 0, { timeoutMs: 30_000 });
+    sandbox.setRate(0);
+    // Those that could, have saved their sessions.
+    botctl.env['BAD'] = '';
+    botctl.start();
+    await botctl.untilReady();
+    expect(sandbox.report()).toMatchObject({ identifies: SHARDS + 4, resumes: SHARDS - 4 });
+  });
+
+  it('the next start dismisses the reaper of a killed supervisor, and a reaper that is killed is replaced', async () => {
+    const { child, ended } = make({}, { graceTime: '1s' }).start();
+    const reaper = (): number =>
+      (JSON.parse(readFileSync(join(botctl.stateDir, 'clusters/reaper'), 'utf8')) as { pid: number }).pid;
+    await botctl.untilReady();
+    const first = reaper();
+    process.kill(first, 'SIGKILL');
+    await until(() => reaper() !== first);
+    const second = reaper();
+    child.kill('SIGKILL');
+    await ended;
+    botctl.start();
+    await until(() => reaper() !== second);
+    expect(botctl.processes()).not.toContain(second);
+    expect((await botctl.cli('stop')).code).toBe(0);
+    expect(botctl.processes()).toEqual([]);
   });
 
   it('SIGKILL of the supervisor and all clusters: the next start identifies, paced', async () => {

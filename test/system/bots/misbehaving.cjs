@@ -17,7 +17,10 @@ client.once(Events.ClientReady, () => {
   if (bad === 'flood') setInterval(() => console.log('x'.repeat(1000)), 1);
 });
 client.on(Events.InteractionCreate, (interaction) => {
-  if (bad === 'loop-at-event') for (;;);
+  if (bad === 'loop-at-event') {
+    console.log('looping');
+    for (;;);
+  }
   interaction.reply('pong').catch(() => undefined);
 });
 if (bad === 'destroy-on-sigterm') {

@@ -4,10 +4,13 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSyn
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
+import { observe } from '../../../src/cli/supervisor-view';
 import type { Status } from '../../../src/control/contract';
 import { until } from '../../support/until';
 
 const ROOT = resolve(__dirname, '../../..');
+/** Each look costs the supervisor something, too. */
+const STATUS_POLL_MS = 40;
 const BIN = join(ROOT, 'dist/bin/botctl.js');
 
 /** Long and unlike anything else, so that a search for it finds it and nothing else. */
@@ -74,19 +77,17 @@ export class Botctl {
     return this.#run(args).ended;
   }
 
-  async status(): Promise<Status> {
-    const { stdout, stderr } = await this.cli('status', '--json');
-    try {
-      return JSON.parse(stdout) as Status;
-    } catch {
-      throw new Error(`status printed no JSON: ${stdout}\n${stderr}`);
-    }
+  /** What `botctl status --json` prints, without a process for each look. */
+  status(): Promise<Status> {
+    const { configFile: file, dir, stateDir } = this;
+    return observe({ file, dir, stateDir, readName: () => Promise.resolve('test-bot') });
   }
 
   async untilStatus(condition: (status: Status) => boolean, timeoutMs = 40_000): Promise<Status> {
     let last = await this.status();
     await until(async () => condition((last = await this.status())), {
       timeoutMs,
+      everyMs: STATUS_POLL_MS,
       what: () => `${condition.toString()}\n${JSON.stringify(last, null, 1)}\n${this.logs().slice(-4_000)}`,
     });
     return last;
