@@ -45,7 +45,7 @@ export function parseMaintain(text: string): MaintainRequest {
   }
   if (typeof dryRun !== 'boolean') throw new ControlError(400, 'dryRun must be true or false');
   if (typeof force !== 'boolean') throw new ControlError(400, 'force must be true or false');
-  return { ...(tasks !== undefined && { tasks: tasks as string[] }), dryRun, force };
+  return { ...(tasks !== undefined && { tasks }), dryRun, force };
 }
 
 function parseBody(text: string, known: readonly string[], example: string): Record<string, unknown> {

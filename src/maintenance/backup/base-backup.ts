@@ -61,7 +61,7 @@ class BaseBackupQuery implements Submittable {
   });
 
   submit(connection: Connection): void {
-    this.#connection = connection as unknown as ServerConnection;
+    this.#connection = connection;
     this.#connection.query(`BASE_BACKUP (LABEL 'botctl', PROGRESS, CHECKPOINT 'fast', WAL, MANIFEST 'no')`);
   }
 

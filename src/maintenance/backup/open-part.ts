@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Readable, Transform } from 'node:stream';
 import { createGunzip } from 'node:zlib';
+import { finished } from 'node:stream/promises';
 import type { BackupPart, Manifest } from './manifest';
 import { chain } from './pipe';
 import { unseal } from './seal';
@@ -34,7 +35,7 @@ export async function checkPart(store: BackupStore, manifest: Manifest, part: Ba
   const file = await store.target.read(store.pathOf(manifest.id, part)).catch((cause: unknown) => {
     throw new BackupError(`Backup ${manifest.id}: ${part.file} cannot be read.`, undefined, { cause });
   });
-  for await (const chunk of chain(file, checked(manifest.id, part))) void chunk;
+  await finished(chain(file, checked(manifest.id, part)).resume());
 }
 
 function checked(id: string, { file, bytes, sha256 }: BackupPart): Transform {

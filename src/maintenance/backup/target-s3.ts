@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream';
-import type { ReadableStream } from 'node:stream/web';
 import { BackupError, type BackupTarget, type StoredFile } from './target';
 
 export interface S3Settings {
@@ -16,13 +15,19 @@ export interface S3Settings {
 const PART_BYTES = 16 * 1024 * 1024;
 /** The parts grow, so that an object of 5 TiB fits. */
 const GROW_AFTER = 1_000;
-type S3mini = InstanceType<(typeof import('s3mini', { with: { 'resolution-mode': 'import' } }))['S3mini']>;
-
 const REQUEST_TIMEOUT_MS = 300_000;
+
+type S3Client = Awaited<ReturnType<typeof createClient>>;
+
+/** The library is loaded when it is first used. */
+async function createClient({ endpoint, region, accessKeyId, secretAccessKey }: S3Settings) {
+  const { S3mini } = await import('s3mini');
+  return new S3mini({ endpoint, region, accessKeyId, secretAccessKey, requestAbortTimeout: REQUEST_TIMEOUT_MS });
+}
 
 /** Backups in a bucket of an S3-compatible service. */
 export class S3Target implements BackupTarget {
-  #client: Promise<S3mini> | null = null;
+  #client: Promise<S3Client> | null = null;
 
   constructor(private readonly settings: S3Settings) {}
 
@@ -54,7 +59,7 @@ export class S3Target implements BackupTarget {
     const client = await this.#open();
     const response = await this.#explaining(() => client.getObjectResponse(this.#key(path)));
     if (response?.body == null) throw new BackupError(`There is no object ${this.#key(path)} in ${this.address}.`);
-    return Readable.fromWeb(response.body as ReadableStream);
+    return Readable.fromWeb(response.body);
   }
 
   async list(): Promise<StoredFile[]> {
@@ -79,13 +84,8 @@ export class S3Target implements BackupTarget {
     return this.settings.prefix === '' ? path : `${this.settings.prefix}/${path}`;
   }
 
-  /** The client is loaded when it is first used. */
-  #open(): Promise<S3mini> {
-    const { endpoint, region, accessKeyId, secretAccessKey } = this.settings;
-    this.#client ??= import('s3mini').then(
-      ({ S3mini: Client }) =>
-        new Client({ endpoint, region, accessKeyId, secretAccessKey, requestAbortTimeout: REQUEST_TIMEOUT_MS }),
-    );
+  #open(): Promise<S3Client> {
+    this.#client ??= createClient(this.settings);
     return this.#client;
   }
 

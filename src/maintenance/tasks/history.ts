@@ -33,8 +33,8 @@ export class HistoryTask implements MaintenanceTask {
         return { oldRuns: 0 };
       });
     }
-    for (const { name, clean } of this.others) {
-      await context.step({ shard: null, object: name, action: 'clean up' }, () => clean(context.signal));
+    for (const other of this.others) {
+      await context.step({ shard: null, object: other.name, action: 'clean up' }, () => other.clean(context.signal));
     }
   }
 }

@@ -20,7 +20,9 @@ export interface IndexFacts {
 
 /** All indexes but those of the system's own catalogues, largest first. */
 export async function readIndexes(client: Client): Promise<IndexFacts[]> {
-  const { rows } = await client.query<Omit<IndexFacts, 'bytes'> & { bytes: string }>(`
+  const { rows } = await client.query<
+    Omit<IndexFacts, 'id' | 'tableId' | 'bytes'> & Record<'id' | 'tableId' | 'bytes', string>
+  >(`
     SELECT i.indexrelid::int8 AS id, n.nspname AS schema, c.relname AS name, t.relname AS table,
            i.indrelid::int8 AS "tableId", r.rolname AS owner, pg_relation_size(c.oid) AS bytes, i.indisvalid AS valid,
            i.indisunique AS unique, c.reltuples AS entries, a.amname = 'btree' AS btree,
