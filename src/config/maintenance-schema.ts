@@ -118,7 +118,8 @@ export const maintenance = z
   .prefault({})
   .describe('Care for the databases, each night.');
 
-const count = (what: string) => integer(0, 1_000).describe(`Number of ${what} of which the newest backup is kept.`);
+const count = (what: string, kept: number) =>
+  integer(0, 1_000).prefault(kept).describe(`Number of ${what} of which the newest backup is kept.`);
 
 /** `backup` of the config. */
 export const backup = z
@@ -166,9 +167,9 @@ export const backup = z
       keep: z
         .strictObject(
           {
-            daily: count('days').prefault(7),
-            weekly: count('weeks').prefault(4),
-            monthly: count('months').prefault(6),
+            daily: count('days', 7),
+            weekly: count('weeks', 4),
+            monthly: count('months', 6),
           },
           { error: 'expected a mapping' },
         )
