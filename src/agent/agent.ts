@@ -22,12 +22,14 @@ import { SDK_BRIDGE, SDK_BRIDGE_VERSION, type SdkBridge, type StopHandler } from
 import { BotChannel } from './bot-channel';
 import { Channel } from './channel';
 import { ManagedClient, type Parked } from './client/managed-client';
+import { AgentHandoff } from './handoff/agent-handoff';
 import { AgentMetrics } from './metrics/agent-metrics';
 import { watchModules, type DiscordJs } from './module-hook';
 import { boundOutput, rotateOutput } from './output';
 import { Permits } from './permits';
 import { GuardedRest, type RestModule, type UndiciAgent } from './rest/guarded-rest';
 import { Sampler } from './sampler';
+import { TermSignal } from './term-signal';
 
 /** Sessions are reported this often, ms, when they have changed. */
 const SESSIONS_INTERVAL_MS = 1_000;
@@ -51,6 +53,7 @@ export class Agent {
   readonly #sampler: Sampler;
   readonly #metrics = new AgentMetrics((text) => console.warn(`botctl: ${text}`));
   readonly #guardedRest: GuardedRest | null;
+  readonly #handoff: AgentHandoff;
   readonly #clients = new Map<Client, ManagedClient>();
   readonly #reported = new Map<number, string>();
   readonly #notices = new Map<NoticeCode, string>();
@@ -61,6 +64,8 @@ export class Agent {
   #everAttached = false;
   #wasReady = false;
   #parking: Promise<Parked> | null = null;
+  /** The next SIGTERM is for the bot. */
+  #ending = false;
   #graceTimer: NodeJS.Timeout | null = null;
   #sampleTimer: NodeJS.Timeout | null = null;
 
@@ -76,6 +81,14 @@ export class Agent {
     this.#bot = new BotChannel(process, this.#channel);
     this.#permits = new Permits((frame) => this.#channel.send(frame));
     this.#guardedRest = this.#makeGuardedRest();
+    this.#handoff = new AgentHandoff({
+      boot,
+      clients: () => ({ first: this.#first, count: this.#clients.size }),
+      send: (frame) => this.#channel.send(frame),
+      callStopHandlers: () => this.#callStopHandlers(),
+      sample: () => this.#guard(() => this.#sample()),
+      end: () => this.#end(),
+    });
     this.#sampler = new Sampler(
       () => this.#reports(),
       () => this.#bridge?.dataSample?.() ?? null,
@@ -103,6 +116,7 @@ export class Agent {
     subscribe('undici:request:create', (message) => this.#guard(() => this.#onRequest(message)));
     this.#bot.install();
     this.#openBridge();
+    new TermSignal(process, () => this.#holdTerm()).install();
     process.on('exit', (code) => {
       this.#guard(() => this.#sample());
       this.#channel.send({ t: 'exiting', code });
@@ -173,6 +187,8 @@ export class Agent {
       defaultStrategy: (manager) => new SimpleShardingStrategy(manager),
       boot: this.boot,
       resume: first ? (this.boot.resume ?? null) : null,
+      successor: first ? this.#handoff.successor : null,
+      onSuccessorFailed: (error) => this.#handoff.onSuccessorFailed(error),
       permits: this.#permits,
       send: (frame) => this.#channel.send(frame),
       onShard: ({ report, closeCode, replayed }) => {
@@ -244,10 +260,12 @@ export class Agent {
     this.#graceTimer = null;
     for (const [code, text] of this.#notices) this.#channel.send({ t: 'notice', code, text });
     this.#permits.onAttached();
+    this.#handoff.onAttached();
     this.#metrics.resend();
   }
 
   #onDetached(): void {
+    this.#handoff.onDetached();
     this.#permits.onDetached();
     this.#graceTimer = setTimeout(() => void this.#leave(LONE_DRAIN_MS), this.#timings.graceMs).unref();
   }
@@ -283,6 +301,10 @@ export class Agent {
       case 'reconnect':
         this.#first?.reconnect(frame.shardId);
         break;
+      case 'hand-over':
+      case 'take-over':
+        this.#handoff.onFrame(frame);
+        break;
     }
   }
 
@@ -296,6 +318,8 @@ export class Agent {
   /** Closes everything resumably; twice is the same as once. */
   #park(drainMs: number, snapshot: boolean): Promise<Parked> {
     const file = snapshot && this.#clients.size === 1 ? join(this.boot.parkDir, 'snapshot') : null;
+    this.#handoff.abort();
+    if (this.#handoff.hasGivenAway) return Promise.resolve({ sessions: [], snapshot: null, guilds: 0 });
     this.#parking ??= (async () => {
       const all = await Promise.all(
         [...this.#clients.values()].map((client) =>
@@ -316,6 +340,7 @@ export class Agent {
       dataSample: null,
       healthSample: null,
       metrics: this.#metrics.bot,
+      handoff: this.#handoff.state,
     };
     this.#bridge = bridge;
     Object.defineProperty(globalThis, SDK_BRIDGE, { value: bridge });
@@ -331,9 +356,23 @@ export class Agent {
     }
   }
 
-  /** No supervisor wants this process: save the sessions where the next one finds them, and end. */
+  /** SIGTERM by hand, or by whoever stops the host: the sessions first, then the bot's own handlers. */
+  #holdTerm(): boolean {
+    try {
+      if (this.#ending || this.#parking !== null || this.#handoff.hasGivenAway) return false;
+      if (this.#sessions().length === 0) return false;
+      void this.#leave(LONE_DRAIN_MS);
+      return true;
+    } catch (error) {
+      this.#onError(error);
+      return false;
+    }
+  }
+
+  /** Save the sessions where the supervisor finds them, this one or the next, and end. */
   async #leave(drainMs: number): Promise<void> {
     const { clusterId, incarnation, totalShards, parkDir } = this.boot;
+    this.#ending = true;
     // For the reaper, which ends what does not leave.
     this.#guard(() => writeFileSync(join(parkDir, LEAVING_FILE), '', { mode: 0o600 }));
     const { sessions, snapshot } = await this.#park(drainMs, true);
@@ -353,6 +392,12 @@ export class Agent {
     } catch {
       // The state folder is gone: nobody will come for the sessions.
     }
+    this.#end();
+  }
+
+  /** By SIGTERM, so that the bot's own handlers run, for as long as they may. */
+  #end(): void {
+    this.#ending = true;
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), TERM_TIMEOUT_MS);
     process.kill(process.pid, 'SIGTERM');
   }

@@ -63,13 +63,20 @@ export function buildProgram(context: CliContext): Program {
     .option('--timeout <seconds>', 'Give up waiting after so long.', number(1, 86_400))
     .action(act(async () => (await import('./commands/stop.js')).stop));
 
-  define(program, 'restart', 'Restart all clusters one after the other, one cluster, or reconnect one shard.', [
-    'botctl restart',
-    'botctl restart --cluster 3',
-    'botctl restart --shard 17',
-  ])
+  define(
+    program,
+    'restart',
+    'Replace the processes by fresh ones, one after the other and without a gap, or reconnect one shard.',
+    [
+      'botctl restart',
+      'botctl restart --cluster 3',
+      'botctl restart --shard 17',
+      'botctl restart --cold        # stop first, then start: for a bot that cannot run twice',
+    ],
+  )
     .addOption(new Option('--cluster <id>', 'Only this cluster.').argParser(number(0, 100_000)).conflicts('shard'))
     .addOption(new Option('--shard <id>', 'Only this shard: it reconnects by RESUME.').argParser(number(0, 100_000)))
+    .addOption(new Option('--cold', 'Stop the old process before the new one starts.').conflicts('shard'))
     .action(act(async () => (await import('./commands/restart.js')).restart));
 
   define(program, 'status', 'Show how the bot is. Exit code 0: well, 1: degraded, 3: not running.', [
@@ -78,7 +85,7 @@ export function buildProgram(context: CliContext): Program {
     'botctl status --json | jq .identify',
   ])
     .option('--json', 'Print JSON.')
-    .option('-w, --watch', 'Refresh until Ctrl-C.')
+    .option('-w, --watch', 'Full screen, refreshed each second; q quits.')
     .option('--shards', 'One line per shard.')
     .action(act(async () => (await import('./commands/status.js')).status));
 

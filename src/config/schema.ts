@@ -92,6 +92,28 @@ const restart = z
   .prefault({})
   .describe('What happens when a cluster dies.');
 
+const handoff = z
+  .strictObject(
+    {
+      enabled: flag()
+        .prefault(true)
+        .describe(
+          'A process is replaced while it serves: its successor boots beside it and takes sessions and caches over. false: it is stopped first, for a bot of which two processes cannot live side by side (a fixed port, a lock).',
+        ),
+      messages: integer(0, 1_000)
+        .prefault(0)
+        .describe(
+          'Cached messages of each channel that go over, the newest. They are most of the work where there are many.',
+        ),
+      drainTimeout: duration('0s', '10m')
+        .prefault('10s')
+        .describe('How long handlers and REST calls of the old process may run on.'),
+    },
+    { error: 'expected a mapping' },
+  )
+  .prefault({})
+  .describe('How a running process is replaced by a fresh one.');
+
 const sharding = z
   .strictObject(
     {
@@ -127,6 +149,7 @@ const sharding = z
           'A cluster that does not answer broadcastEval or fetchClientValues in this time is named in the error.',
         ),
       restart,
+      handoff,
     },
     { error: 'expected a mapping' },
   )

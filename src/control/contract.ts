@@ -63,7 +63,13 @@ export interface ClusterStatus {
   /** One sentence for the operator: why it is not ready and what to do. */
   message: string | null;
   notices: string[];
+  /** Where the replacement of its process by another one stands; null when none is under way. */
+  handoff: HandoffStep | null;
 }
+
+/** See sharding/handoff. */
+export type HandoffStep =
+  'booting' | 'copying' | 'connecting' | 'cutting' | 'resuming' | 'draining' | 'stopping' | 'starting';
 
 export interface ShardStatus {
   id: number;
@@ -263,6 +269,8 @@ export interface RestartRequest {
   /** All clusters, one after the other, when neither is given. */
   cluster?: number;
   shard?: number;
+  /** Stop the old process before the new one starts, in place of a handoff. */
+  cold?: boolean;
 }
 
 /** One line of progress of a long request (newline-delimited JSON). */

@@ -7,11 +7,15 @@ import { ControlError, type MoveRequest, type RebalanceRequest, type RestartRequ
  */
 
 export function parseRestart(text: string): RestartRequest {
-  const body = parseBody(text, ['cluster', 'shard'], '{"cluster": 3}');
+  const body = parseBody(text, ['cluster', 'shard', 'cold'], '{"cluster": 3}');
   const request: RestartRequest = {};
   for (const key of ['cluster', 'shard'] as const) if (body[key] !== undefined) request[key] = count(body, key);
   if (request.cluster !== undefined && request.shard !== undefined) {
     throw new ControlError(400, 'give a cluster or a shard, not both');
+  }
+  if (body['cold'] !== undefined) {
+    if (typeof body['cold'] !== 'boolean') throw new ControlError(400, 'cold must be true or false');
+    request.cold = body['cold'];
   }
   return request;
 }

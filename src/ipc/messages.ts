@@ -94,6 +94,37 @@ export type NoticeCode =
   | 'session-not-resumed' // a saved session was refused or timed out
   | 'agent-error'; // an error inside the agent, contained
 
+/** Running things of the bot that end with its process. */
+export interface DroppedState {
+  collectors: number;
+  voiceConnections: number;
+}
+
+/** How far a handoff is, told by the process of which it says so. */
+export type HandoffReport =
+  /** Successor: it is in login() and listens for its predecessor. */
+  | { step: 'waiting' }
+  /** Successor: the caches are filled; from here on it follows the predecessor's events. */
+  | { step: 'copied'; guilds: number }
+  /** Successor: its caches are level with the predecessor's, its connections have had HELLO: only the cut is missing. */
+  | { step: 'level' }
+  /** Successor: it has been given the sessions. */
+  | { step: 'taken' }
+  /** Successor: Discord has answered it. `gapMs`: from the cut until the last shard was resumed; null: not all were. */
+  | {
+      step: 'serving';
+      gapMs: number | null;
+      shards: ShardReport[];
+      sessions: ShardSession[];
+      dropped: DroppedState | null;
+    }
+  /** Either, before the cut: the predecessor goes on as before. `restart`: stopping and starting would do. */
+  | { step: 'failed'; reason: string; restart: boolean }
+  /** Predecessor, after the cut: the successor is dead, the sessions are taken back. */
+  | { step: 'rolled-back'; reason: string }
+  /** Predecessor: its running work is done, or not waited for any longer; it is about to end. */
+  | { step: 'retired'; tookMs: number; done: boolean };
+
 /** First frame of an agent, on each connection. */
 export interface Hello {
   t: 'hello';
@@ -145,6 +176,7 @@ export type AgentToSupervisor =
   | { t: 'pong'; id: number }
   /** Answer to `park`: gateway connections are closed resumably. `snapshot`: file with the caches, or null. */
   | { t: 'parked'; sessions: ShardSession[]; snapshot: string | null; guilds: number; tookMs: number }
+  | { t: 'handoff'; report: HandoffReport }
   /** Answer to `rotate`: what the file held beyond `consumed`, base64, before it was emptied. */
   | { t: 'rotated'; stream: 'out' | 'err'; ok: boolean; tail: string }
   /** The main thread's last words, from process.on('exit'), uncaughtException included. Best effort. */
@@ -168,7 +200,11 @@ export type SupervisorToAgent =
   /** Empty the output file after everything up to `consumed` bytes was read by the supervisor. */
   | { t: 'rotate'; stream: 'out' | 'err'; consumed: number }
   /** Reconnect one shard by RESUME. */
-  | { t: 'reconnect'; shardId: number };
+  | { t: 'reconnect'; shardId: number }
+  /** To a predecessor: stream the caches to the successor that listens there, and give it the sessions when it asks. */
+  | { t: 'hand-over'; socketPath: string; messagesPerChannel: number; drainMs: number }
+  /** To a successor that is level: ask for the sessions now. */
+  | { t: 'take-over' };
 
 export interface AgentTimings {
   sampleIntervalMs: number;
@@ -207,6 +243,8 @@ export interface BootRecord {
   timings: AgentTimings;
   /** Sessions to resume and the snapshot of the caches that belongs to them; absent: identify. */
   resume?: { sessions: ShardSession[]; snapshot: string };
+  /** This process succeeds another: it waits in login() and listens on this socket for what that one hands over. */
+  handoff?: { socketPath: string };
 }
 
 /** Descriptor on which a cluster finds its boot record. */
@@ -220,6 +258,9 @@ export const LEAVING_FILE = 'leaving';
 
 /** File in `parkDir` in which an agent that ends on its own leaves its sessions: JSON of `ParkedRecord`. */
 export const PARKED_FILE = 'parked.json';
+
+/** File in `parkDir` that a successor makes when it has been given the sessions: from then on it is the cluster. */
+export const TOOK_OVER_FILE = 'took-over';
 
 export interface ParkedRecord {
   protocol: number;

@@ -32,6 +32,18 @@ export interface MetricSink {
   record(metric: BotMetric): void;
 }
 
+/** What the bot gives to the process that takes over from this one. */
+export interface HandoffHooks {
+  /** The state, as JSON can carry it; undefined: none. */
+  export(): unknown;
+  import(state: unknown): unknown;
+}
+
+export interface HandoffRegistry {
+  /** @returns takes the hooks back @throws RangeError when the name is taken */
+  register(name: string, hooks: HandoffHooks): () => void;
+}
+
 export interface SdkBridge {
   version: number;
   cluster: ClusterInfo;
@@ -42,4 +54,6 @@ export interface SdkBridge {
   healthSample?: (() => BotCheckSample[]) | null;
   /** Absent in agents that do not know it yet. */
   metrics?: MetricSink;
+  /** Absent in agents that do not know it yet. */
+  handoff?: HandoffRegistry;
 }

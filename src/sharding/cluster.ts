@@ -1,17 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  PARKED_FILE,
-  type AgentToSupervisor,
-  type BootRecord,
-  type Hello,
-  type ParkedRecord,
-  type Sample,
-  type ShardReport,
-  type ShardSession,
-  type SupervisorToAgent,
-} from '../ipc/messages';
+import type { AgentToSupervisor, BootRecord, Hello, Sample, ShardReport, ShardSession } from '../ipc/messages';
 import type { AgentHandlers, AgentLink } from './agent-server';
 import type { BotSpec } from './bot-spec';
 import type { BroadcastMember } from './broadcast';
@@ -22,8 +11,8 @@ import type { MasterEvent, MasterEventListener } from './events';
 import { fatalSentence } from './fatal';
 import { HangDetector } from './hang-detector';
 import type { LocalIdentifyQueue } from './identify/local-identify-queue';
-import { OutputTail, type OutputStream } from './output';
-import { PermitDesk } from './permit-desk';
+import { Incarnation, newIncarnation, readParked, type IncarnationOptions } from './incarnation';
+import { Handoff, type HandoffResult, type HandoffSettings, type Served } from './handoff/handoff';
 import type { HandoffStep, ReplaceOptions, ReplaceOutcome } from './handoff/replace';
 import type { ClusterPlan } from './plan';
 import { RestartPolicy, type RestartPolicyOptions } from './restart-policy';
@@ -39,12 +28,14 @@ export interface ClusterSettings {
   sampleIntervalMs: number;
   graceMs: number;
   restart: RestartPolicyOptions;
+  /** null: a process is always stopped before the next one starts. */
+  handoff: HandoffSettings | null;
 }
 
 /** The part of the boot record that the cluster itself knows. */
 export type ClusterBoot = Pick<
   BootRecord,
-  'clusterId' | 'incarnation' | 'shardIds' | 'totalShards' | 'parkDir' | 'timings' | 'resume'
+  'clusterId' | 'incarnation' | 'shardIds' | 'totalShards' | 'parkDir' | 'timings' | 'resume' | 'handoff'
 >;
 
 export interface ClusterDeps {
@@ -55,6 +46,8 @@ export interface ClusterDeps {
   sessions: SessionStore;
   queue: LocalIdentifyQueue;
   gate: ConnectGate;
+  /** Owner-only folder for sockets, with a path short enough for them. */
+  socketDir: string;
   /** @throws LaunchError */
   launch: (spec: BotSpec, boot: ClusterBoot, outFile: string, errFile: string) => ClusterProcess;
   emit: MasterEventListener;
@@ -95,33 +88,8 @@ export interface ObservedCluster {
   retryAt: number | null;
   message: string | null;
   notices: string[];
-}
-
-/** Everything that belongs to one process and ends with it. */
-interface Incarnation {
-  id: string;
-  spec: BotSpec;
-  dir: string;
-  process: ClusterProcess;
-  spawnedAt: number;
-  adopted: boolean;
-  desk: PermitDesk;
-  tails: Record<OutputStream, OutputTail>;
-  link: AgentLink | null;
-  hang: HangDetector | null;
-  loggedIn: boolean;
-  /** Its agent has its hook in discord.js. null: not known yet. */
-  hooked: boolean | null;
-  /** A bot whose agent sees nothing said `_ready` over discord.js's own channel. */
-  saidReady: boolean;
-  readyAt: number | null;
-  hung: boolean;
-  /** Why we ended it; null when it ended by itself. */
-  killedFor: string | null;
-  resumeSnapshot: string | null;
-  cancelWatchdog: () => void;
-  onParked: ((frame: Extract<AgentToSupervisor, { t: 'parked' }>) => void) | null;
-  ended: Promise<void>;
+  /** Where its replacement by another process stands; null when none is under way. */
+  handoff: HandoffStep | null;
 }
 
 type Rest =
@@ -139,6 +107,8 @@ const ADOPT_TIMEOUT_MS = 10_000;
 const DRAIN_MS = 5_000;
 /** A cluster that was started on demand has this long to get ready before nobody waits for it any more, ms. */
 const SETTLE_TIMEOUT_MS = 120_000;
+/** A predecessor that is done sends itself SIGTERM; beyond its drain time and this, ms, it is killed. */
+const RETIRE_MARGIN_MS = 8_000;
 const SETTLED: ReadonlySet<ClusterState> = new Set(['ready', 'backoff', 'crash-loop', 'fatal', 'stopped']);
 const POLL_MS = 20;
 
@@ -153,7 +123,13 @@ export class Cluster implements BroadcastMember {
   readonly #policy: RestartPolicy;
   readonly #table: ShardTable;
   #spec: BotSpec;
+  /** The process that is the cluster. */
   #run: Incarnation | null = null;
+  /** The one that is to succeed it. */
+  #successor: Incarnation | null = null;
+  /** Those that have been succeeded and not ended yet. */
+  readonly #retiring = new Set<Incarnation>();
+  #handoff: { leader: Handoff; step: HandoffStep; abort: AbortController; over: Promise<unknown> } | null = null;
   #rest: Rest = { state: 'waiting' };
   #stopping = false;
   /** A cause that concerns the whole bot is latched: no new process until an operator starts it. */
@@ -184,6 +160,15 @@ export class Cluster implements BroadcastMember {
 
   get incarnation(): string | null {
     return this.#run?.id ?? null;
+  }
+
+  /** All processes of the cluster: that which serves, its successor, and its predecessors. */
+  get incarnations(): string[] {
+    return this.#all.map(({ id }) => id);
+  }
+
+  get #all(): Incarnation[] {
+    return [this.#run, this.#successor, ...this.#retiring].filter((one) => one !== null);
   }
 
   get state(): ClusterState {
@@ -233,6 +218,7 @@ export class Cluster implements BroadcastMember {
       retryAt: 'retryAt' in this.#rest && run === null ? this.#rest.retryAt : null,
       message: this.#message,
       notices: [...this.#notices.values()],
+      handoff: this.#handoff?.step ?? null,
     };
   }
 
@@ -243,35 +229,17 @@ export class Cluster implements BroadcastMember {
     this.#rest = { state: 'waiting' };
     this.#stopping = false;
     this.#held = false;
-    const { clock, roster, sessions, totalShards, settings } = this.#deps;
-    const id = `c${this.id}-${randomBytes(6).toString('hex')}`;
-    const dir = join(roster.dir, id);
+    const { sessions, totalShards } = this.#deps;
     const saved = sessions.take(totalShards, this.shardIds);
+    const resume = saved === null ? {} : { resume: { sessions: saved.sessions, snapshot: saved.snapshot } };
     try {
-      mkdirSync(dir, { mode: 0o700 });
-      const boot: ClusterBoot = {
-        clusterId: this.id,
-        incarnation: id,
-        shardIds: [...this.shardIds],
-        totalShards,
-        parkDir: dir,
-        timings: { sampleIntervalMs: settings.sampleIntervalMs, graceMs: settings.graceMs },
-        ...(saved !== null && { resume: { sessions: saved.sessions, snapshot: saved.snapshot } }),
-      };
-      const process = this.#deps.launch(this.#spec, boot, join(dir, 'out.log'), join(dir, 'err.log'));
-      const run = this.#begin(id, dir, process, { spawnedAt: clock.now(), adopted: false, operator, offsets: [0, 0] });
+      const run = this.#launch(this.#spec, () => resume, { operator, successorOf: null });
       run.resumeSnapshot = saved?.snapshot ?? null;
-      this.#writeRoster(run);
-      this.#emit({
-        type: 'cluster.spawned',
-        cluster: this.id,
-        pid: process.pid,
-        incarnation: id,
-        resumes: saved !== null,
-      });
+      this.#begin(run);
+      const { pid } = run.process;
+      this.#emit({ type: 'cluster.spawned', cluster: this.id, pid, incarnation: run.id, resumes: saved !== null });
       this.#armWatchdog(run);
     } catch (error) {
-      rmSync(dir, { recursive: true, force: true });
       const reason =
         error instanceof LaunchError ? error.message : `could not be prepared: ${(error as Error).message}`;
       this.#lastExit = reason;
@@ -290,12 +258,18 @@ export class Cluster implements BroadcastMember {
     const { roster, clock } = this.#deps;
     this.#spec = spec;
     this.#restarts = entry.restarts;
-    const run = this.#begin(entry.incarnation, join(roster.dir, entry.incarnation), process, {
+    const run = this.#incarnation({
+      id: entry.incarnation,
+      spec,
+      dir: join(roster.dir, entry.incarnation),
+      process,
       spawnedAt: entry.spawnedAt,
       adopted: true,
       operator: false,
-      offsets: [entry.outOffset, entry.errOffset],
+      offsets: { out: entry.outOffset, err: entry.errOffset },
+      successorOf: null,
     });
+    this.#begin(run);
     this.#emit({ type: 'cluster.adopted', cluster: this.id, pid: process.pid, incarnation: run.id });
     run.cancelWatchdog = clock.after(ADOPT_TIMEOUT_MS, () => {
       if (run.link === null) this.#kill(run, 'did not attach to the new supervisor');
@@ -304,8 +278,8 @@ export class Cluster implements BroadcastMember {
 
   /** The agent of this cluster's incarnation is here (again). */
   attach(link: AgentLink): AgentHandlers {
-    const run = this.#run;
-    if (run === null || run.id !== link.hello.incarnation) throw new Error('attach to another incarnation');
+    const run = this.#all.find(({ id }) => id === link.hello.incarnation);
+    if (run === undefined) throw new Error('attach to another incarnation');
     run.link?.close();
     run.link = link;
     run.cancelWatchdog();
@@ -324,7 +298,7 @@ export class Cluster implements BroadcastMember {
     this.#armWatchdog(run);
     return {
       onFrame: (frame) => {
-        if (this.#run === run && run.link === link) this.#onFrame(run, frame);
+        if (run.link === link && this.#all.includes(run)) this.#onFrame(run, frame);
       },
       onClose: () => {
         if (run.link !== link) return;
@@ -340,9 +314,11 @@ export class Cluster implements BroadcastMember {
    */
   async stop({ park = true }: { park?: boolean } = {}): Promise<void> {
     if ('cancel' in this.#rest) this.#rest.cancel();
+    await this.#endHandoff();
     const run = this.#run;
     if (run === null) {
       if (this.#rest.state !== 'fatal') this.#rest = { state: 'stopped' };
+      await Promise.all([...this.#retiring].map(({ ended }) => ended));
       return;
     }
     if (!this.#stopping) {
@@ -350,13 +326,13 @@ export class Cluster implements BroadcastMember {
       run.cancelWatchdog();
       void this.#end(run, park);
     }
-    await run.ended;
+    await Promise.all(this.#all.map(({ ended }) => ended));
   }
 
-  /** Ends the process at once. */
+  /** Ends its processes at once. */
   kill(): void {
     this.#stopping = true;
-    this.#run?.process.kill('SIGKILL');
+    for (const { process } of this.#all) process.kill('SIGKILL');
   }
 
   /**
@@ -369,29 +345,146 @@ export class Cluster implements BroadcastMember {
     return replacing;
   }
 
-  async #replace({ spec = this.#spec, onStep, signal }: ReplaceOptions): Promise<ReplaceOutcome> {
+  async #replace({ spec = this.#spec, cold = false, onStep, signal }: ReplaceOptions): Promise<ReplaceOutcome> {
     const { clock } = this.#deps;
     const startedAt = clock.now();
     const identifies = this.#table.identifies;
-    const outcome = (how: ReplaceOutcome['how'], reason: string | null): ReplaceOutcome => ({
+    const outcome = (how: ReplaceOutcome['how'], reason: string | null, served: Served | null): ReplaceOutcome => ({
       how,
       reason,
       ready: this.state === 'ready',
       identifies: this.#table.identifies - identifies,
-      gapMs: null,
+      gapMs: served?.gapMs ?? null,
       tookMs: clock.now() - startedAt,
-      dropped: null,
+      dropped: served?.dropped ?? null,
     });
-    if (signal?.aborted === true) return outcome('kept', 'given up before it began');
+    if (signal?.aborted === true) return outcome('kept', 'it was given up before it began', null);
     const step = (name: HandoffStep): void => onStep?.(name);
     this.#policy.reset();
+    const obstacle = cold ? 'a restart was asked for' : this.#obstacle();
+    if (obstacle !== null) return outcome('restart', await this.#restart(spec, obstacle, step), null);
+
+    const result = await this.#handOver(spec, step, signal ?? null);
+    if (result.ok) {
+      await this.#settled();
+      return outcome('handoff', null, result.served);
+    }
+    this.#emit({ type: 'cluster.handoff-failed', cluster: this.id, reason: result.reason });
+    if (result.restart) return outcome('restart', await this.#restart(spec, result.reason, step), null);
+    if (!this.#stopping) await this.#settled();
+    return outcome('kept', result.reason, null);
+  }
+
+  /** Why sessions and caches cannot go over to another process now, or null. */
+  #obstacle(): string | null {
+    const run = this.#run;
+    if (this.#deps.settings.handoff === null) return 'handoffs are switched off (sharding.handoff.enabled)';
+    if (run === null) return 'it does not run';
+    if (run.hooked !== true) return 'it has no agent that could hand over';
+    if (run.link === null) return 'its agent is not attached';
+    for (const code of ['custom-strategy', 'several-clients'] as const) {
+      const notice = this.#notices.get(code);
+      if (notice !== undefined) return notice;
+    }
+    return this.state === 'ready' ? null : `it is ${this.state}`;
+  }
+
+  async #restart(spec: BotSpec, reason: string, step: (name: HandoffStep) => void): Promise<string> {
     step('stopping');
     await this.stop();
     this.#spec = spec;
     step('starting');
     this.start({ operator: true });
     await this.#settled();
-    return outcome('restart', 'there is no handoff yet');
+    return reason;
+  }
+
+  async #handOver(
+    spec: BotSpec,
+    step: (name: HandoffStep) => void,
+    signal: AbortSignal | null,
+  ): Promise<HandoffResult> {
+    const predecessor = this.#run;
+    const { settings, clock, socketDir } = this.#deps;
+    if (predecessor === null || settings.handoff === null) return { ok: false, reason: 'it has ended', restart: true };
+    let successor: Incarnation;
+    try {
+      const extra = (id: string) => ({ handoff: { socketPath: join(socketDir, `${id}.sock`) } });
+      successor = this.#launch(spec, extra, { operator: true, successorOf: predecessor.id });
+    } catch (error) {
+      return { ok: false, reason: `its successor could not be started: ${(error as Error).message}`, restart: false };
+    }
+    this.#successor = successor;
+    const abort = new AbortController();
+    const leader = new Handoff({
+      predecessor,
+      successor,
+      socketPath: join(socketDir, `${successor.id}.sock`),
+      settings: settings.handoff,
+      clock,
+      onStep: (name) => {
+        if (this.#handoff !== null) this.#handoff.step = name;
+        this.#emit({ type: 'cluster.handoff', cluster: this.id, step: name, pid: successor.process.pid });
+        step(name);
+      },
+    });
+    const leading = leader.run(signal === null ? abort.signal : AbortSignal.any([signal, abort.signal]));
+    const over = leading.then((result) => {
+      if (result.ok) this.#succeed(predecessor, successor, result.served);
+      else predecessor.ceding = false;
+      this.#handoff = null;
+      rmSync(join(socketDir, `${successor.id}.sock`), { force: true });
+    });
+    this.#handoff = { leader, step: 'booting', abort, over };
+    const result = await leading;
+    await over;
+    if (result.ok) {
+      step('draining');
+      await this.#retire(predecessor, settings.handoff.drainMs);
+    }
+    return result;
+  }
+
+  /** The successor serves: from now on it is the cluster. */
+  #succeed(predecessor: Incarnation, successor: Incarnation, served: Served): void {
+    predecessor.retired = true;
+    predecessor.hang?.stop();
+    predecessor.cancelWatchdog();
+    this.#retiring.add(predecessor);
+    successor.successorOf = null;
+    this.#successor = null;
+    this.#spec = successor.spec;
+    this.#begin(successor);
+    this.#writeRoster(successor);
+    this.#writeRoster(predecessor);
+    this.#table.reset();
+    this.#sessions.clear();
+    for (const report of served.shards) this.#table.update(report);
+    for (const session of served.sessions) this.#sessions.set(session.shardId, session);
+    this.#emit({
+      type: 'cluster.handed-over',
+      cluster: this.id,
+      pid: successor.process.pid,
+      incarnation: successor.id,
+      predecessor: predecessor.process.pid,
+      gapMs: served.gapMs,
+      dropped: served.dropped,
+    });
+    if (this.#table.allReady) this.#noteReady(successor);
+    else this.#armWatchdog(successor);
+  }
+
+  /** Waits for the end of a process that has given all away. */
+  async #retire(predecessor: Incarnation, drainMs: number): Promise<void> {
+    await this.#orAfter(predecessor.ended, drainMs + RETIRE_MARGIN_MS);
+    predecessor.process.kill('SIGKILL');
+    await predecessor.ended;
+  }
+
+  /** Gives a handoff up, or, when it is too late for that, waits for its end. */
+  async #endHandoff(): Promise<void> {
+    this.#handoff?.abort.abort();
+    await this.#handoff?.over;
   }
 
   /** Ready, down, or slow beyond `SETTLE_TIMEOUT_MS`. */
@@ -419,6 +512,7 @@ export class Cluster implements BroadcastMember {
   holdFatal(message: string): void {
     this.#held = true;
     this.#message = message;
+    this.#handoff?.abort.abort();
     const run = this.#run;
     if (run !== null) {
       // A bot that is refused often lives on without a shard; one that serves already is left alone.
@@ -435,62 +529,69 @@ export class Cluster implements BroadcastMember {
 
   /** Writes how far the output was read, so that an adopting supervisor goes on there. */
   checkpoint(): void {
-    if (this.#run !== null && !this.#stopping) this.#writeRoster(this.#run);
+    if (!this.#stopping) for (const run of this.#all) this.#writeRoster(run);
   }
 
-  #begin(
-    id: string,
-    dir: string,
-    process: ClusterProcess,
-    options: { spawnedAt: number; adopted: boolean; operator: boolean; offsets: [number, number] },
+  /** Starts a process and writes it into the roster. @throws LaunchError, or what the file system throws */
+  #launch(
+    spec: BotSpec,
+    extra: (id: string) => Pick<ClusterBoot, 'resume' | 'handoff'>,
+    { operator, successorOf }: { operator: boolean; successorOf: string | null },
   ): Incarnation {
+    const { clock, roster, totalShards } = this.#deps;
+    const { id, dir } = newIncarnation(roster, this.id);
+    try {
+      const boot: ClusterBoot = {
+        clusterId: this.id,
+        incarnation: id,
+        shardIds: [...this.shardIds],
+        totalShards,
+        parkDir: dir,
+        timings: this.#timings,
+        ...extra(id),
+      };
+      const process = this.#deps.launch(spec, boot, join(dir, 'out.log'), join(dir, 'err.log'));
+      const spawnedAt = clock.now();
+      const offsets = { out: 0, err: 0 };
+      const run = this.#incarnation({
+        id,
+        spec,
+        dir,
+        process,
+        spawnedAt,
+        adopted: false,
+        operator,
+        offsets,
+        successorOf,
+      });
+      this.#writeRoster(run);
+      return run;
+    } catch (error) {
+      rmSync(dir, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  #incarnation(options: Omit<IncarnationOptions, 'queue' | 'gate' | 'onLine' | 'onSkipped'>): Incarnation {
     const { queue, gate } = this.#deps;
-    const send = (frame: SupervisorToAgent): void => run.link?.send(frame);
-    const run: Incarnation = {
-      id,
-      spec: this.#spec,
-      dir,
-      process,
-      spawnedAt: options.spawnedAt,
-      adopted: options.adopted,
-      desk: new PermitDesk(id, queue, gate, options.operator, send),
-      tails: {
-        out: this.#tail(dir, 'out', options.offsets[0], send),
-        err: this.#tail(dir, 'err', options.offsets[1], send),
-      },
-      link: null,
-      hang: null,
-      loggedIn: false,
-      hooked: null,
-      saidReady: false,
-      readyAt: null,
-      hung: false,
-      killedFor: null,
-      resumeSnapshot: null,
-      cancelWatchdog: () => undefined,
-      onParked: null,
-      ended: Promise.resolve(),
-    };
+    const run = new Incarnation({
+      ...options,
+      queue,
+      gate,
+      onLine: (line) => this.#emit({ type: 'cluster.output', cluster: this.id, line }),
+      onSkipped: (bytes) => this.#emit({ type: 'cluster.output-skipped', cluster: this.id, bytes }),
+    });
+    run.ended = run.process.exited.then((exit) => this.#onExit(run, exit));
+    return run;
+  }
+
+  /** From now on this process is the cluster. */
+  #begin(run: Incarnation): void {
     this.#run = run;
     this.#message = null;
     this.#notices.clear();
     this.#sample = null;
     this.#cpuPercent = null;
-    run.tails.out.start();
-    run.tails.err.start();
-    run.ended = process.exited.then((exit) => this.#onExit(run, exit));
-    return run;
-  }
-
-  #tail(dir: string, stream: OutputStream, offset: number, send: (frame: SupervisorToAgent) => void): OutputTail {
-    return new OutputTail({
-      file: join(dir, `${stream}.log`),
-      stream,
-      offset,
-      onLine: (line) => this.#emit({ type: 'cluster.output', cluster: this.id, line }),
-      onFull: (consumed) => send({ t: 'rotate', stream, consumed }),
-      onSkipped: (bytes) => this.#emit({ type: 'cluster.output-skipped', cluster: this.id, bytes }),
-    });
   }
 
   get #timings(): { sampleIntervalMs: number; graceMs: number } {
@@ -501,12 +602,14 @@ export class Cluster implements BroadcastMember {
   #takeHello(run: Incarnation, hello: Hello): void {
     run.hooked = hello.discordJs !== null ? true : run.hooked;
     run.loggedIn ||= hello.discordJs !== null && hello.shards.length > 0;
+    if (run !== this.#run) return; // not, or no longer, what the cluster is
     for (const report of hello.shards) this.#updateShard(run, report);
     for (const session of hello.sessions) this.#sessions.set(session.shardId, session);
   }
 
   #onFrame(run: Incarnation, frame: Exclude<AgentToSupervisor, Hello>): void {
     run.hang?.alive();
+    const isCluster = run === this.#run && !run.ceding;
     switch (frame.t) {
       case 'bot':
         this.#onBotMessage(run, frame.message);
@@ -518,10 +621,15 @@ export class Cluster implements BroadcastMember {
       case 'connected':
         run.desk.onFrame(frame);
         break;
+      case 'handoff':
+        if (frame.report.step === 'rolled-back') run.ceding = false;
+        run.onHandoff?.(frame.report);
+        break;
       case 'shard':
-        this.#updateShard(run, frame.report, frame);
+        if (isCluster) this.#updateShard(run, frame.report, frame);
         break;
       case 'sessions':
+        if (!isCluster) break;
         for (const entry of frame.sessions) {
           if ('session' in entry) this.#sessions.delete(entry.shardId);
           else this.#sessions.set(entry.shardId, entry);
@@ -537,11 +645,12 @@ export class Cluster implements BroadcastMember {
         break;
       case 'notice':
         if (frame.code === 'bundled-discord-js' || frame.code === 'no-discord-js') run.hooked = false;
+        if (run !== this.#run) break;
         this.#notices.set(frame.code, frame.text);
         this.#emit({ type: 'cluster.notice', cluster: this.id, code: frame.code, text: frame.text });
         break;
       case 'notice-over':
-        if (this.#notices.delete(frame.code)) {
+        if (run === this.#run && this.#notices.delete(frame.code)) {
           this.#emit({ type: 'cluster.notice-over', cluster: this.id, code: frame.code });
         }
         break;
@@ -561,7 +670,7 @@ export class Cluster implements BroadcastMember {
   #onBotMessage(run: Incarnation, message: unknown): void {
     if (typeof message === 'object' && message !== null && '_ready' in message && run.hooked !== true) {
       run.saidReady = true;
-      this.#noteReady(run);
+      if (run === this.#run) this.#noteReady(run);
     }
     this.#deps.onBotMessage(this, message);
   }
@@ -597,7 +706,7 @@ export class Cluster implements BroadcastMember {
     if (run.readyAt !== null) return;
     run.readyAt = this.#deps.clock.now();
     run.cancelWatchdog();
-    this.#discardResumeSnapshot(run);
+    run.discardResumeSnapshot();
     this.#emit({ type: 'cluster.ready', cluster: this.id, tookMs: run.readyAt - run.spawnedAt });
   }
 
@@ -606,13 +715,17 @@ export class Cluster implements BroadcastMember {
   }
 
   #takeSample(run: Incarnation, sample: Sample): void {
-    const previous = this.#sample;
-    if (previous !== null && sample.uptimeMs > previous.uptimeMs) {
-      const cpu = sample.cpuUserMs + sample.cpuSystemMs - previous.cpuUserMs - previous.cpuSystemMs;
-      this.#cpuPercent = (100 * cpu) / (sample.uptimeMs - previous.uptimeMs);
+    if (run === this.#run && !run.ceding) {
+      const previous = this.#sample;
+      if (previous !== null && sample.uptimeMs > previous.uptimeMs) {
+        const cpu = sample.cpuUserMs + sample.cpuSystemMs - previous.cpuUserMs - previous.cpuSystemMs;
+        this.#cpuPercent = (100 * cpu) / (sample.uptimeMs - previous.uptimeMs);
+      }
+      this.#sample = sample;
+      for (const report of sample.shards) this.#updateShard(run, report);
     }
-    this.#sample = sample;
-    for (const report of sample.shards) this.#updateShard(run, report);
+    // Figures are added up process by process: those of a successor wait until its predecessor has told its last.
+    if (run === this.#successor || (run === this.#run && this.#retiring.size > 0)) return;
     const { id: incarnation, adopted } = run;
     this.#emit({ type: 'cluster.sample', cluster: this.id, incarnation, adopted, sample });
   }
@@ -620,7 +733,7 @@ export class Cluster implements BroadcastMember {
   /** A start that makes no progress is ended. Time spent waiting for our own permits does not count. */
   #armWatchdog(run: Incarnation): void {
     run.cancelWatchdog();
-    if (run.readyAt !== null || this.#stopping) return;
+    if (run.readyAt !== null || this.#stopping || run !== this.#run) return;
     const { clock, settings } = this.#deps;
     run.cancelWatchdog = clock.after(settings.spawnTimeoutMs, () => {
       if (this.#run !== run || run.readyAt !== null) return;
@@ -696,22 +809,25 @@ export class Cluster implements BroadcastMember {
   async #onExit(run: Incarnation, exit: ProcessExit): Promise<void> {
     const { clock, roster } = this.#deps;
     const now = clock.now();
-    run.cancelWatchdog();
-    run.hang?.stop();
-    run.link?.close();
-    run.link = null;
-    run.desk.release();
-    await Promise.all([run.tails.out.stop(), run.tails.err.stop()]);
+    await run.release();
+    // In the middle of a handoff only its end tells whether this process still was the cluster.
+    if (run === this.#run && this.#handoff !== null) await this.#handoff.over;
     // It may have ended on its own terms (grace time, signal by hand) and left its sessions.
-    if (!this.#stopping || run.onParked === null) this.#collectParked(run);
-    this.#discardResumeSnapshot(run);
+    if (run === this.#run && (!this.#stopping || run.onParked === null)) this.#collectParked(run);
+    run.discardResumeSnapshot();
     roster.remove(run.id);
     rmSync(run.dir, { recursive: true, force: true });
+    if (run === this.#successor) this.#successor = null;
+    else if (this.#retiring.delete(run))
+      this.#emit({ type: 'cluster.retired', cluster: this.id, pid: run.process.pid });
+    else this.#onEnd(run, run.endReason(exit), now);
+  }
 
+  /** The process that was the cluster has ended. */
+  #onEnd(run: Incarnation, reason: string, now: number): void {
     this.#run = null;
     this.#table.reset();
     this.#sessions.clear();
-    const reason = run.killedFor ?? describeExit(exit);
     this.#lastExit = reason;
     this.#emit({ type: 'cluster.exited', cluster: this.id, pid: run.process.pid, reason, expected: this.#stopping });
     this.#deps.onGone(this, this.#stopping ? 'is stopping' : `died (${reason})`);
@@ -742,46 +858,17 @@ export class Cluster implements BroadcastMember {
       this.#saveSessions(record.sessions, record.snapshot);
   }
 
-  #discardResumeSnapshot(run: Incarnation): void {
-    if (run.resumeSnapshot !== null) rmSync(run.resumeSnapshot, { force: true });
-    run.resumeSnapshot = null;
-  }
-
   #writeRoster(run: Incarnation): void {
     const { roster, totalShards } = this.#deps;
-    const { release, fingerprint } = run.spec;
-    roster.write({
+    run.writeRoster(roster, {
       clusterId: this.id,
-      incarnation: run.id,
-      pid: run.process.pid,
-      startTime: run.process.startTime,
       shardIds: [...this.shardIds],
       totalShards,
-      release,
-      fingerprint,
       restarts: this.#restarts,
-      spawnedAt: run.spawnedAt,
-      outOffset: run.tails.out.offset,
-      errOffset: run.tails.err.offset,
     });
   }
 
   #emit(event: MasterEvent): void {
     this.#deps.emit(event);
   }
-}
-
-/** What an agent without a supervisor left in its folder, or null. */
-export function readParked(dir: string): ParkedRecord | null {
-  try {
-    const record = JSON.parse(readFileSync(join(dir, PARKED_FILE), 'utf8')) as ParkedRecord;
-    return Array.isArray(record.sessions) ? record : null;
-  } catch {
-    return null;
-  }
-}
-
-function describeExit({ code, signal }: ProcessExit): string {
-  if (signal !== null) return `ended by ${signal}`;
-  return code === null ? 'ended (exit status unknown)' : `exit code ${code}`;
 }

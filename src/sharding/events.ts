@@ -1,5 +1,6 @@
-import type { NoticeCode, Sample, ShardPhase } from '../ipc/messages';
+import type { DroppedState, NoticeCode, Sample, ShardPhase } from '../ipc/messages';
 import type { ConnectGateView } from './connect/connect-gate';
+import type { HandoffStep } from './handoff/replace';
 import type { OutputLine } from './output';
 
 /** What happens in the master, in the order in which it happens. Durations in ms. */
@@ -14,6 +15,22 @@ export type MasterEvent =
   | { type: 'cluster.notice'; cluster: number; code: NoticeCode; text: string }
   | { type: 'cluster.notice-over'; cluster: number; code: NoticeCode }
   | { type: 'cluster.parked'; cluster: number; sessions: number; snapshot: boolean; tookMs: number }
+  /** `pid`: of the successor. */
+  | { type: 'cluster.handoff'; cluster: number; step: HandoffStep; pid: number }
+  /** The successor is the cluster now. */
+  | {
+      type: 'cluster.handed-over';
+      cluster: number;
+      pid: number;
+      incarnation: string;
+      predecessor: number;
+      gapMs: number | null;
+      dropped: DroppedState | null;
+    }
+  /** The successor is dead, the predecessor goes on. */
+  | { type: 'cluster.handoff-failed'; cluster: number; reason: string }
+  /** A process that has handed over has ended. */
+  | { type: 'cluster.retired'; cluster: number; pid: number }
   | { type: 'cluster.output'; cluster: number; line: OutputLine }
   | { type: 'cluster.output-skipped'; cluster: number; bytes: number }
   | { type: 'cluster.sample'; cluster: number; incarnation: string; adopted: boolean; sample: Sample }

@@ -1,19 +1,21 @@
-import { rmSync, readdirSync } from 'node:fs';
+import { existsSync, rmSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
-import { PROTOCOL_VERSION, type BootRecord, type GatewayBot, type Hello } from '../ipc/messages';
+import { dirname, join } from 'node:path';
+import { PROTOCOL_VERSION, TOOK_OVER_FILE, type BootRecord, type GatewayBot, type Hello } from '../ipc/messages';
 import type { RestGuardBoot } from '../ipc/rest-guard';
 import { AgentServer, type AgentHandlers, type AgentLink } from './agent-server';
 import type { BotSpec } from './bot-spec';
 import { Broadcaster } from './broadcast';
 import type { Clock } from './clock';
-import { Cluster, readParked, type ClusterBoot, type ClusterSettings, type ObservedCluster } from './cluster';
+import { Cluster, type ClusterBoot, type ClusterSettings, type ObservedCluster } from './cluster';
 import { adoptCluster, isAlive, launchCluster, type ClusterProcess } from './cluster-process';
 import { ConnectGate, type ConnectGateView } from './connect/connect-gate';
 import type { MasterEventListener } from './events';
+import { sortLeftovers } from './handoff/leftovers';
 import { IdentifyBudget, type BudgetView } from './identify/budget';
 import { FileIdentifyLedger } from './identify/ledger';
 import { LocalIdentifyQueue } from './identify/local-identify-queue';
+import { readParked } from './incarnation';
 import { FatalLatch } from './latch';
 import type { ShardPlan } from './plan';
 import { Reaper } from './reaper';
@@ -145,6 +147,7 @@ export class Master {
         sessions: this.#sessions,
         queue: this.#queue,
         gate: this.#gate,
+        socketDir: dirname(options.agentSocket),
         launch: (spec, boot, outFile, errFile) => this.#launch(spec, boot, outFile, errFile),
         emit,
         onBotMessage: (from, message) => void this.#broadcaster.onMessage(from, message),
@@ -257,7 +260,7 @@ export class Master {
   }
 
   #accept(link: AgentLink): AgentHandlers | null {
-    const cluster = this.#clusters.find(({ incarnation }) => incarnation === link.hello.incarnation);
+    const cluster = this.#clusters.find(({ incarnations }) => incarnations.includes(link.hello.incarnation));
     return cluster === undefined ? null : cluster.attach(link);
   }
 
@@ -293,14 +296,26 @@ export class Master {
   async #takeOver(): Promise<void> {
     const { plan, clock } = this.#options;
     const strangers: RosterEntry[] = [];
-    for (const entry of this.#roster.read()) {
+    const entries = this.#roster.read();
+    const leftovers = sortLeftovers(entries, {
+      isAlive: ({ pid, startTime }) => isAlive(pid, startTime),
+      hasTakenOver: ({ incarnation }) => existsSync(join(this.#roster.dir, incarnation, TOOK_OVER_FILE)),
+    });
+    for (const entry of entries) {
       const process = adoptCluster(entry.pid, entry.startTime, clock);
+      const leftover = leftovers.get(entry.incarnation);
+      if (process !== null && leftover !== 'adopt') {
+        if (leftover === 'kill') process.kill('SIGKILL');
+        strangers.push(entry);
+        continue;
+      }
       const cluster = this.#clusters.find(({ id, shardIds, incarnation }) => {
         return id === entry.clusterId && incarnation === null && String(shardIds) === String(entry.shardIds);
       });
       const spec = this.#specOf(entry.release);
       if (process === null) {
-        if (spec !== null) cluster?.assign(spec);
+        // A successor that never took over says nothing about what the cluster runs.
+        if (spec !== null && entry.successorOf === undefined) cluster?.assign(spec);
         this.#collect(entry);
         continue;
       }
@@ -348,7 +363,7 @@ export class Master {
 
   /** Folders of incarnations that nobody knows any more. */
   #sweep(): void {
-    const known = new Set(this.#clusters.flatMap(({ incarnation }) => incarnation ?? []));
+    const known = new Set(this.#clusters.flatMap(({ incarnations }) => incarnations));
     for (const entry of readdirSync(this.#roster.dir, { withFileTypes: true })) {
       if (entry.isDirectory() && !known.has(entry.name)) {
         rmSync(join(this.#roster.dir, entry.name), { recursive: true, force: true });

@@ -1,4 +1,4 @@
-import type { ClusterState, ClusterStatus, ShardState, Status, StatusAction } from '../control/contract';
+import type { ClusterState, ClusterStatus, HandoffStep, ShardState, Status, StatusAction } from '../control/contract';
 
 type Seen = Omit<Status, 'actions'>;
 
@@ -10,6 +10,17 @@ const CLUSTER_VERBS: Partial<Record<ClusterState, [one: string, many: string]>> 
   booting: ['is starting', 'are starting'],
   starting: ['is starting', 'are starting'],
   stopping: ['is stopping', 'are stopping'],
+};
+
+const HANDOFF_WORDS: Record<HandoffStep, string> = {
+  booting: 'it boots',
+  copying: 'the caches go over',
+  connecting: 'it connects',
+  cutting: 'the sessions go over',
+  resuming: 'it resumes the sessions',
+  draining: 'the old one finishes its work',
+  stopping: 'the old one stops',
+  starting: 'it starts',
 };
 
 const SHARD_VERBS: Partial<Record<ShardState, [one: string, many: string]>> = {
@@ -49,7 +60,12 @@ function clusterActions(clusters: readonly ClusterStatus[]): StatusAction[] {
     const first = due.reduce((least, { retryAt }) => Math.min(least, retryAt ?? Infinity), Infinity);
     actions.push({ text: `${due.length} clusters start again, the first of them`, at: first });
   } else actions.push(...due.map(({ id, retryAt }) => ({ text: `Cluster ${id} starts again`, at: retryAt })));
-  return [...actions, ...verbs('cluster', CLUSTER_VERBS, clusters)];
+  return [...actions, ...clusters.flatMap(handoffActions), ...verbs('cluster', CLUSTER_VERBS, clusters)];
+}
+
+function handoffActions({ id, handoff }: ClusterStatus): StatusAction[] {
+  if (handoff === null) return [];
+  return [now(`Cluster ${id} is replaced by a fresh process: ${HANDOFF_WORDS[handoff]}`)];
 }
 
 function shardActions({ shards, identify, gateway }: Seen): StatusAction[] {

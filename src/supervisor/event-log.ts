@@ -70,6 +70,20 @@ export function logEvent(logger: Logger, event: MasterEvent | HealthEvent): void
     case 'cluster.output':
       logOutput(logger, event);
       break;
+    case 'cluster.handoff':
+      logger.info(about(event), `cluster ${event.cluster}: handoff to pid ${event.pid}, ${event.step}`);
+      break;
+    case 'cluster.handed-over': {
+      const gap = event.gapMs === null ? '' : `, gap ${Math.round(event.gapMs)} ms`;
+      logger.info(about(event), `cluster ${event.cluster} handed over to pid ${event.pid}${gap}`);
+      break;
+    }
+    case 'cluster.handoff-failed':
+      logger.error(about(event), `cluster ${event.cluster} was not handed over: ${event.reason}`);
+      break;
+    case 'cluster.retired':
+      logger.info(about(event), `cluster ${event.cluster}: the old process has ended`);
+      break;
     case 'cluster.sample':
       break; // figures, not news
     case 'shard.phase':

@@ -30,7 +30,7 @@ import { createHealthChecker } from './health';
 import { SupervisorMaintenance } from './maintenance';
 import { controlMetrics, httpMetrics } from './metrics-answers';
 import { MetricsFeed } from './metrics-feed';
-import { replaceCluster } from './replace';
+import { handoffSettings, replaceCluster } from './replace';
 import { RestGuardProcess } from './rest-guard-process';
 import { logRestEvent } from './rest-guard-log';
 import { SandboxProcess } from './sandbox-process';
@@ -357,6 +357,7 @@ export class Supervisor {
           crashLoopRetryMs: sharding.restart.crashLoopRetry,
           stableAfterMs: sharding.restart.stableAfter,
         },
+        handoff: handoffSettings(sharding),
       },
       identify: { reserve: identify.reserve, intervalMs: identify.interval, marginMs: identify.margin },
       gate: {
@@ -470,7 +471,7 @@ export class Supervisor {
     const clusters = all ? master.clusters : [this.#clusterOf(master, request.cluster ?? 0)];
     master.clearFatal();
     for (const cluster of clusters) {
-      await replaceCluster(cluster, onProgress);
+      await replaceCluster(cluster, onProgress, { cold: request.cold ?? false });
     }
     onProgress({
       done: true,

@@ -22,6 +22,7 @@ export function aCluster(id: number, shards: number[], over: Partial<ClusterStat
     retryAt: null,
     message: null,
     notices: [],
+    handoff: null,
     ...over,
   };
 }

@@ -22,6 +22,7 @@ function cluster(state: ClusterState): Cluster {
     retryAt: null,
     message: null,
     notices: [],
+    handoff: null,
   };
 }
 

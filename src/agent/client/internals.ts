@@ -24,8 +24,14 @@ export const IDLE = 0;
 export const CLOSE_RESUMABLE = 4_200;
 export const CLOSE_NORMAL = 1_000;
 
-/** Opcode of IDENTIFY. */
+/** Opcodes of what a shard sends first. */
 export const OP_IDENTIFY = 2;
+export const OP_RESUME = 6;
+
+export interface GatewayPayload {
+  op: number;
+  d?: unknown;
+}
 
 export interface DestroyOptions {
   code?: number;
@@ -42,7 +48,7 @@ export interface WsShard {
   heartbeatInterval: { _repeat?: number | null } | null;
   internalConnect(): Promise<void>;
   destroy(options?: DestroyOptions): Promise<void>;
-  send(payload: { op: number }): Promise<void>;
+  send(payload: GatewayPayload): Promise<void>;
 }
 
 /** SimpleShardingStrategy of @discordjs/ws. */

@@ -9,7 +9,9 @@ import type {
   ShardSession,
 } from '../../ipc/messages';
 import type { Permits } from '../permits';
-import { openSnapshot, writeSnapshot } from '../snapshot';
+import type { HandingClient } from '../handoff/predecessor';
+import type { Successor, TakingClient } from '../handoff/successor';
+import { openSnapshot, writeSnapshot, type SnapshotMeta } from '../snapshot';
 import {
   IDLE,
   isKnownShard,
@@ -34,6 +36,10 @@ export interface ManagedClientOptions {
   boot: Pick<BootRecord, 'shardIds' | 'totalShards' | 'gateway'>;
   /** Sessions to resume and the caches that belong to them. */
   resume: BootRecord['resume'] | null;
+  /** This process takes another one's sessions over. */
+  successor: Successor | null;
+  /** The successor has failed before the cut: this process has to end. */
+  onSuccessorFailed: (error: Error) => void;
   permits: Permits;
   send: (frame: AgentToSupervisor) => void;
   onShard: (change: ShardChange) => void;
@@ -65,6 +71,12 @@ export class ManagedClient {
   /** Shards whose saved session has not been resumed yet. */
   readonly #resumable = new Set<number>();
   #parked = false;
+  /** Of a handoff that is under way: hears each event first. */
+  #journal: ((shard: number, t: string, d: unknown) => void) | null = null;
+  /** A shard has identified while a handoff was under way. */
+  #newSession = false;
+  /** Of a successor: the shards that Discord has not answered yet, and who is told. */
+  #awaited: { shards: Set<number>; answered: () => void; settled: (lastAt: number | null) => void } | null = null;
 
   constructor(private readonly options: ManagedClientOptions) {
     this.#monitor = new ShardMonitor(options.boot.shardIds, options.onShard);
@@ -119,6 +131,31 @@ export class ManagedClient {
     });
   }
 
+  get meta(): SnapshotMeta {
+    const { boot, discordJs } = this.options;
+    return { totalShards: boot.totalShards, shardIds: [...boot.shardIds], discordJs };
+  }
+
+  /** The side of it that a handoff to another process needs. */
+  get handing(): HandingClient {
+    return {
+      client: this.options.client,
+      meta: this.meta,
+      journal: (listener) => {
+        this.#journal = listener;
+        this.#newSession = false;
+        return () => void (this.#journal = null);
+      },
+      sessions: () => this.sessions(),
+      obstacle: () => this.#obstacle(),
+      cut: () => this.#cut(),
+      rollBack: () => {
+        this.#parked = false;
+        for (const control of this.#controls.values()) control.unpark();
+      },
+    };
+  }
+
   reconnect(shardId: number): boolean {
     const control = this.#controls.get(shardId);
     control?.reconnect('asked for by the operator');
@@ -139,24 +176,104 @@ export class ManagedClient {
     /** The connections are closed: what must be done before the end, within `drainMs`. */
     onClosed: () => Promise<void>;
   }): Promise<Parked> {
-    const { client, boot, discordJs, notice } = this.options;
-    this.#parked = true;
-    for (const control of this.#controls.values()) control.park();
+    const { client, boot, notice } = this.options;
+    this.#close();
     await this.#until(CLOSE_TIMEOUT_MS, () => [...this.#controls.values()].every(({ shard }) => shard.status === IDLE));
-    await Promise.all([this.#drain(drainMs), this.#within(drainMs, onClosed())]);
+    await Promise.all([this.drain(drainMs), this.#within(drainMs, onClosed())]);
     const sessions = this.sessions();
     const whole = sessions.length === boot.shardIds.length && client.isReady();
     let snapshot: string | null = null;
     if (snapshotFile !== null && whole && this.#strategy !== null) {
       try {
-        const { totalShards, shardIds } = boot;
-        await writeSnapshot(client, snapshotFile, { totalShards, shardIds: [...shardIds], discordJs });
+        await writeSnapshot(client, snapshotFile, this.meta);
         snapshot = snapshotFile;
       } catch (error) {
         notice('snapshot-failed', `the caches could not be saved: ${(error as Error).message}`);
       }
     }
     return { sessions, snapshot, guilds: client.guilds.cache.size };
+  }
+
+  /**
+   * What runs when the shards are closed may finish: REST calls of handlers, and what `isIdle` knows of.
+   * @returns false when it was not done in time
+   */
+  async drain(ms: number, isIdle: () => boolean = () => true): Promise<boolean> {
+    let quietSince = Date.now();
+    const isQuiet = (): boolean => {
+      if (!this.#rest.isIdle || !isIdle()) quietSince = Date.now();
+      return Date.now() - quietSince >= REST_QUIET_MS;
+    };
+    await this.#until(ms, isQuiet);
+    return isQuiet();
+  }
+
+  #close(): void {
+    this.#parked = true;
+    for (const control of this.#controls.values()) control.park();
+  }
+
+  #obstacle(): string | null {
+    if (this.#strategy === null) return 'the bot has its own sharding strategy';
+    if (!this.options.client.isReady()) return 'the bot is not ready';
+    if (this.#journal !== null && this.#newSession) return 'a shard has identified meanwhile';
+    const missing = this.options.boot.shardIds.filter((id) => sessionOf(this.options.client, id) === null);
+    return missing.length === 0 ? null : `shard ${missing.join(', ')} has no session`;
+  }
+
+  async #cut(): Promise<void> {
+    this.#close();
+    // An event that has been read is dispatched a few promises later.
+    for (let turn = 0; turn < 2; turn++) await new Promise<void>((resolve) => void setImmediate(resolve));
+  }
+
+  /** Waits for the sessions of the predecessor in place of identifying. */
+  async #succeed(successor: Successor, manager: WsManager, connect: () => Promise<void>): Promise<void> {
+    const controls = [...this.#controls.values()];
+    let connected: Promise<void> = Promise.resolve();
+    const taking: TakingClient = {
+      client: this.options.client,
+      manager,
+      meta: this.meta,
+      setSessions: (sessions) => this.#setSessions(manager, sessions),
+      connect: async () => {
+        for (const control of controls) control.hold();
+        const held = Promise.all(controls.map((control) => control.held()));
+        connected = connect();
+        await held;
+      },
+      resume: (on) => {
+        this.#hydrating = false;
+        this.#awaited = { ...on, shards: new Set(this.#controls.keys()) };
+        for (const control of controls) control.release();
+      },
+    };
+    this.#hydrating = true;
+    try {
+      await successor.run(taking);
+    } catch (error) {
+      this.options.onSuccessorFailed(error as Error);
+      // Neither identify nor let the bot see an error: the process is about to end.
+      await new Promise<never>(() => undefined);
+    }
+    await connected;
+  }
+
+  /** Discord has answered a shard of a successor: by an event or RESUMED, or by refusing the session. */
+  #onAnswer(shardId: number, resumed: boolean): void {
+    const awaited = this.#awaited;
+    if (awaited === null) return;
+    awaited.answered();
+    if (!awaited.shards.delete(shardId) || awaited.shards.size > 0) return;
+    this.#awaited = null;
+    awaited.settled(resumed && this.#resumable.size === 0 ? Date.now() : null);
+  }
+
+  #setSessions(manager: WsManager, sessions: readonly ShardSession[]): void {
+    for (const { shardId, shardCount, sessionId, sequence, resumeUrl } of sessions) {
+      manager.options.updateSessionInfo(shardId, { shardId, shardCount, sessionId, sequence, resumeURL: resumeUrl });
+      this.#resumable.add(shardId);
+    }
   }
 
   #setShards(): void {
@@ -185,6 +302,8 @@ export class ManagedClient {
       for (const shard of strategy.shards.values()) this.#control(manager, shard);
     };
     strategy.connect = async () => {
+      const { successor } = this.options;
+      if (successor !== null && !successor.hasTaken) return this.#succeed(successor, manager, connect);
       await this.#hydrate(manager);
       await connect();
     };
@@ -210,7 +329,11 @@ export class ManagedClient {
   /** Before discord.js itself listens. */
   #listen(manager: WsManager): void {
     const on = (event: string, listener: (payload: ShardEvent) => void): void => {
-      manager.on(event, (payload) => {
+      manager.on(event, (payload) => listener(payload));
+    };
+    /** Hydration plays these itself. */
+    const onReal = (event: string, listener: (payload: ShardEvent) => void): void => {
+      on(event, (payload) => {
         if (!this.#hydrating) listener(payload);
       });
     };
@@ -218,23 +341,29 @@ export class ManagedClient {
       this.#monitor.hello(shardId, this.#resumes(manager, shardId));
       this.#controls.get(shardId)?.hello();
     });
-    on('dispatch', ({ shardId, data }) => {
+    onReal('dispatch', ({ shardId, data }) => {
       this.#monitor.dispatch(shardId);
-      if (data !== undefined) this.options.onDispatch(data);
+      if (data !== undefined) {
+        this.#journal?.(shardId, data.t, data.d);
+        this.options.onDispatch(data);
+      }
       this.#controls.get(shardId)?.dispatch();
     });
-    on('ready', ({ shardId }) => {
+    onReal('ready', ({ shardId }) => {
+      this.#newSession = true;
       this.#monitor.session(shardId);
       this.#controls.get(shardId)?.established();
       if (this.#resumable.delete(shardId)) {
         this.options.notice('session-not-resumed', 'Discord refused a saved session; the shard has identified anew');
       }
+      this.#onAnswer(shardId, false);
     });
     on('resumed', ({ shardId }) => {
       const control = this.#controls.get(shardId);
       this.#resumable.delete(shardId);
       this.#monitor.resumed(shardId, control?.shard.replayedEvents ?? 0);
       control?.established();
+      this.#onAnswer(shardId, true);
     });
     on('closed', ({ shardId, code = 1_006 }) => {
       this.#monitor.closed(shardId, code);
@@ -310,19 +439,7 @@ export class ManagedClient {
     } finally {
       this.#hydrating = false;
     }
-    for (const { shardId, shardCount, sessionId, sequence, resumeUrl } of resume.sessions) {
-      manager.options.updateSessionInfo(shardId, { shardId, shardCount, sessionId, sequence, resumeURL: resumeUrl });
-      this.#resumable.add(shardId);
-    }
-  }
-
-  /** What runs when the shards are closed may finish: REST calls of handlers, above all. */
-  async #drain(drainMs: number): Promise<void> {
-    let quietSince = Date.now();
-    await this.#until(drainMs, () => {
-      if (!this.#rest.isIdle) quietSince = Date.now();
-      return Date.now() - quietSince >= REST_QUIET_MS;
-    });
+    this.#setSessions(manager, resume.sessions);
   }
 
   async #within(ms: number, work: Promise<void>): Promise<void> {

@@ -1,4 +1,13 @@
-import { CLOSE_RESUMABLE, IDLE, OP_IDENTIFY, RECOVER, type SessionInfo, type WsShard } from './internals';
+import {
+  CLOSE_RESUMABLE,
+  IDLE,
+  OP_IDENTIFY,
+  OP_RESUME,
+  RECOVER,
+  type GatewayPayload,
+  type SessionInfo,
+  type WsShard,
+} from './internals';
 
 export interface ShardControlOptions {
   shard: WsShard;
@@ -28,6 +37,8 @@ export class ShardControl {
   #networkErrors = 0;
   #silentResumes = 0;
   #resumeTimer: NodeJS.Timeout | null = null;
+  /** Set while RESUME is held back; `resume` sends that of the latest connection. */
+  #hold: { ready: () => void; resume: (() => void) | null } | null = null;
 
   constructor(private readonly options: ShardControlOptions) {}
 
@@ -42,11 +53,44 @@ export class ShardControl {
     const send = shard.send.bind(shard);
     shard.internalConnect = () => this.#connect(connect);
     shard.destroy = (options = {}) => destroy(this.#keepSession(options));
-    shard.send = (payload) => (payload.op === OP_IDENTIFY ? this.#identify(send, payload) : send(payload));
+    shard.send = (payload) => {
+      if (payload.op === OP_IDENTIFY) return this.#identify(send, payload);
+      return payload.op === OP_RESUME ? this.#resume(send, payload) : send(payload);
+    };
+  }
+
+  /** Connects up to HELLO only, until `release`: the session is still another process's. */
+  hold(): void {
+    this.#hold = { ready: () => undefined, resume: null };
+  }
+
+  /** Resolves when RESUME could be sent. */
+  held(): Promise<void> {
+    const hold = this.#hold;
+    if (hold === null || hold.resume !== null) return Promise.resolve();
+    return new Promise((resolve) => (hold.ready = resolve));
+  }
+
+  /** Sends RESUME, with the session as it is now. */
+  release(): void {
+    const hold = this.#hold;
+    this.#hold = null;
+    if (hold?.resume == null) return; // it has lost its connection: the next one resumes by itself
+    this.#attempt = 'resuming';
+    this.#armResumeTimer();
+    hold.resume();
+  }
+
+  /** After `park`: connects again. */
+  unpark(): void {
+    this.#parked = false;
+    // A shard that is still closing connects by itself when it has closed.
+    if (this.options.shard.status === IDLE) this.options.shard.internalConnect().catch(() => undefined);
   }
 
   /** HELLO has come. */
   hello(): void {
+    if (this.#hold !== null) return this.#served(); // so far there is nothing that could be late
     if (this.options.resumes(this.options.session())) {
       this.#attempt = 'resuming';
       this.#armResumeTimer();
@@ -73,6 +117,7 @@ export class ShardControl {
     const attempt = this.#attempt;
     this.#clearResumeTimer();
     this.#attempt = 'none';
+    if (this.#hold !== null) this.#hold.resume = null;
     if (attempt === 'none') return;
     // What we close ourselves says nothing against the gateway.
     if (code === CLOSE_RESUMABLE || (attempt === 'resuming' && code === 1_000)) this.options.onOutcome(true, null, '');
@@ -132,7 +177,21 @@ export class ShardControl {
     return { ...options, recover: RECOVER.resume };
   }
 
-  async #identify(send: WsShard['send'], payload: { op: number }): Promise<void> {
+  async #resume(send: WsShard['send'], payload: GatewayPayload): Promise<void> {
+    const hold = this.#hold;
+    if (hold !== null) {
+      await new Promise<void>((resolve) => {
+        hold.resume = resolve;
+        hold.ready();
+      });
+    }
+    // It was read when the connection was begun, which may be before a handoff's cut.
+    const session = this.options.session();
+    if (session !== null) Object.assign(payload.d as object, { session_id: session.sessionId, seq: session.sequence });
+    await send(payload);
+  }
+
+  async #identify(send: WsShard['send'], payload: GatewayPayload): Promise<void> {
     try {
       await send(payload);
     } catch (error) {

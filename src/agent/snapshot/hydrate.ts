@@ -11,7 +11,7 @@ import type {
   SnapshotRecord,
   ThreadMembersRecord,
 } from './format';
-import { adder, patchable, shardOf, STATUS_READY, usersOf, writableGuild } from './internals';
+import { adder, patchable, shardOf, STATUS_READY, usersOf, writableGuild, writableManager } from './internals';
 import { Slices } from './slices';
 
 /** The part of @discordjs/ws's WebSocketManager that is needed: discord.js listens to these events. */
@@ -42,6 +42,7 @@ export class Hydration {
   readonly #slices = new Slices();
   #guilds = 0;
   #skipped = 0;
+  #guildTimeout = DEFAULT_GUILD_TIMEOUT_MS;
 
   constructor(
     private readonly manager: GatewayStream,
@@ -50,27 +51,76 @@ export class Hydration {
   ) {}
 
   async run(records: AsyncIterable<SnapshotRecord>): Promise<HydrationResult> {
-    this.#check();
-    if ((this.header.intents & GUILDS_INTENT) === 0) {
+    this.check();
+    if (this.#waitsForGuilds) {
+      this.begin();
+      try {
+        await this.#applyAll(records);
+        await this.release();
+      } finally {
+        this.client.options.waitGuildTimeout = this.#guildTimeout;
+      }
+    } else {
       // Such a shard waits for no guild: it is ready right after READY, so READY comes last.
       await this.#applyAll(records);
       this.#ready([]);
       await this.#untilReady();
-    } else {
-      await this.#withGuildTimeout(NEVER_MS, async () => {
-        this.#ready([HOLD]);
-        await this.#applyAll(records);
-      });
-      // Nobody else is coming: a shard with unavailable guilds says so at once instead of after the usual wait.
-      await this.#withGuildTimeout(0, async () => {
-        this.#release();
-        await this.#untilReady();
-      });
     }
+    return this.result;
+  }
+
+  get result(): HydrationResult {
     return { guilds: this.#guilds, skipped: this.#skipped };
   }
 
-  #check(): void {
+  /**
+   * For a copy that is taken over piece by piece: after it, `apply` may be called until `release`.
+   * @throws {SnapshotError} without the Guilds intent: such a client cannot be held back
+   */
+  begin(): void {
+    if (!this.#waitsForGuilds)
+      throw new SnapshotError('without the Guilds intent a client does not wait for its caches');
+    this.#guildTimeout = this.client.options.waitGuildTimeout ?? DEFAULT_GUILD_TIMEOUT_MS;
+    this.client.options.waitGuildTimeout = NEVER_MS;
+    this.#ready([HOLD]);
+  }
+
+  /** Lets shards and client be ready; resolves when they are. */
+  async release(): Promise<void> {
+    // Nobody else is coming: a shard with unavailable guilds says so at once instead of after the usual wait.
+    this.client.options.waitGuildTimeout = 0;
+    try {
+      for (const { id } of this.header.shards) {
+        // Each in a turn of its own: what the bot's ready listeners throw is theirs, as under a normal start.
+        setImmediate(() => shardOf(this.client, id)?.gotGuild(HOLD));
+      }
+      await this.#untilReady();
+    } finally {
+      this.client.options.waitGuildTimeout = this.#guildTimeout;
+    }
+  }
+
+  /** What the client's gateway brought to the process that is copied. Listeners of the bot are the caller's business. */
+  applyDispatch(shardId: number, t: string, d: Payload): void {
+    const { ws } = this.client;
+    const before = ws.status;
+    // Else discord.js would keep it until the client is ready.
+    writableManager(ws).status = STATUS_READY;
+    try {
+      this.#dispatch(t, d, shardId);
+    } catch {
+      this.#skipped += 1;
+    } finally {
+      writableManager(ws).status = before;
+    }
+  }
+
+  get #waitsForGuilds(): boolean {
+    return (this.header.intents & GUILDS_INTENT) !== 0;
+  }
+
+  /** @throws {SnapshotError} when the client is another bot, or has other intents */
+  check(): void {
     const { options } = this.client;
     if (options.intents.bitfield !== this.header.intents) {
       throw new SnapshotError('the intents of the bot have changed; a resumed session would keep the old ones');
@@ -81,17 +131,6 @@ export class Hydration {
     }
     for (const { id } of this.header.shards) {
       if (!shardOf(this.client, id)) throw new SnapshotError(`discord.js has no shard ${id} yet`);
-    }
-  }
-
-  async #withGuildTimeout(ms: number, work: () => Promise<void>): Promise<void> {
-    const { options } = this.client;
-    const before = options.waitGuildTimeout ?? DEFAULT_GUILD_TIMEOUT_MS;
-    options.waitGuildTimeout = ms;
-    try {
-      await work();
-    } finally {
-      options.waitGuildTimeout = before;
     }
   }
 
@@ -124,12 +163,13 @@ export class Hydration {
 
   async #applyAll(records: AsyncIterable<SnapshotRecord>): Promise<void> {
     for await (const record of records) {
-      this.#apply(record);
+      this.apply(record);
       if (this.#slices.over) await this.#slices.pause();
     }
   }
 
-  #apply(record: SnapshotRecord): void {
+  /** @throws {SnapshotError} when a guild cannot be restored */
+  apply(record: SnapshotRecord): void {
     switch (record.k) {
       case 'guild':
         this.#addGuild(record);
@@ -251,13 +291,6 @@ export class Hydration {
       } catch {
         this.#skipped += 1;
       }
-    }
-  }
-
-  #release(): void {
-    for (const { id } of this.header.shards) {
-      // Each in a turn of its own: what the bot's ready listeners throw is theirs, as under a normal start.
-      setImmediate(() => shardOf(this.client, id)?.gotGuild(HOLD));
     }
   }
 

@@ -8,9 +8,11 @@
  * structures; raw fields that discord.js does not keep; voice connections, collectors, timers.
  */
 export { SnapshotError } from './errors';
-export type { SnapshotMeta } from './format';
+export type { HeaderRecord, Payload, SnapshotMeta, SnapshotRecord } from './format';
+export { Hydration } from './hydrate';
 export type { GatewayStream, HydrationResult } from './hydrate';
-export { openSnapshot } from './open';
+export { checkMeta, openSnapshot } from './open';
 export type { Snapshot } from './open';
-export { writeSnapshot } from './write';
-export type { SnapshotOptions } from './write';
+export { Slices } from './slices';
+export { CacheCopy, snapshotHeader, writeSnapshot } from './write';
+export type { RecordSink, SnapshotOptions } from './write';

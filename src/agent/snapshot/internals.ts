@@ -47,6 +47,11 @@ export function writableGuild(guild: Guild): WritableGuild {
   return guild;
 }
 
+/** `client.ws`, whose status its types do not let anybody set. */
+export function writableManager(manager: Client['ws']): { status: number } {
+  return manager;
+}
+
 export function usersOf(client: Client): Adder<User> {
   return adder(client.users);
 }

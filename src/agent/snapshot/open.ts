@@ -120,7 +120,8 @@ async function readHeader(handle: FileHandle): Promise<HeaderRecord> {
   return header as HeaderRecord;
 }
 
-function checkMeta(found: SnapshotMeta, expected: SnapshotMeta): void {
+/** @throws {SnapshotError} when the snapshot does not fit the process that opens it */
+export function checkMeta(found: SnapshotMeta, expected: SnapshotMeta): void {
   if (found.totalShards !== expected.totalShards) {
     throw new SnapshotError(
       `the snapshot is of ${found.totalShards} shards in all, this start has ${expected.totalShards}`,

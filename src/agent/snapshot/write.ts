@@ -5,7 +5,7 @@ import { encodeGuild, wasLoaded } from './encode/guilds';
 import { encodeMember, encodePresence } from './encode/members';
 import { encodeMessage } from './encode/messages';
 import { encodeAutoModerationRule, encodeBan, encodeEntitlement, encodeInvite } from './encode/moderation';
-import { encodeUser, UserEncoder } from './encode/users';
+import { UserEncoder } from './encode/users';
 import { SnapshotError } from './errors';
 import { CHUNK, FORMAT_VERSION } from './format';
 import type { HeaderRecord, Payload, SnapshotMeta, SnapshotRecord } from './format';
@@ -15,6 +15,13 @@ import { Slices } from './slices';
 export interface SnapshotOptions {
   /** Most recent cached messages kept of each channel. Default 0. */
   messagesPerChannel?: number;
+}
+
+/** Takes records in the order in which they have to be applied. */
+export interface RecordSink {
+  /** When it returns true, `flush` should be awaited before the next. */
+  add(record: object): boolean;
+  flush(): Promise<void>;
 }
 
 /**
@@ -29,12 +36,24 @@ export async function writeSnapshot(
   meta: SnapshotMeta,
   options: SnapshotOptions = {},
 ): Promise<{ bytes: number; guilds: number }> {
+  const header = snapshotHeader(client, meta);
+  const records = await RecordWriter.create(file);
+  try {
+    const copy = new CacheCopy(client, header, records, options);
+    await copy.run();
+    return { bytes: await records.commit(), guilds: copy.guilds };
+  } catch (error) {
+    await records.discard();
+    throw error;
+  }
+}
+
+/** @throws {SnapshotError} when the client has never been ready */
+export function snapshotHeader(client: Client, meta: SnapshotMeta): HeaderRecord {
   const { user, application } = client;
   if (!user || !application) throw new SnapshotError('the client has not been ready yet: there is nothing to save');
-  const shards = new Map(meta.shardIds.map((id) => [id, [] as Guild[]]));
-  for (const guild of client.guilds.cache.values()) shards.get(shardOf(guild, meta.totalShards))?.push(guild);
-
-  const header: HeaderRecord = {
+  const shards = guildsByShard(client, meta);
+  return {
     k: 'header',
     format: 'botctl-snapshot',
     version: FORMAT_VERSION,
@@ -50,20 +69,12 @@ export async function writeSnapshot(
       unavailable: guilds.filter((guild) => !guild.available).map((guild) => guild.id),
     })),
   };
+}
 
-  const records = await RecordWriter.create(file);
-  try {
-    records.add(header);
-    const job = new CacheWriter(client, records, options.messagesPerChannel ?? 0);
-    for (const [shardId, guilds] of shards) {
-      for (const guild of guilds) await job.writeGuild(guild, shardId);
-    }
-    await job.writeRest();
-    return { bytes: await records.commit(), guilds: job.guilds };
-  } catch (error) {
-    await records.discard();
-    throw error;
-  }
+function guildsByShard(client: Client, { totalShards, shardIds }: SnapshotMeta): Map<number, Guild[]> {
+  const shards = new Map(shardIds.map((id) => [id, [] as Guild[]]));
+  for (const guild of client.guilds.cache.values()) shards.get(shardOf(guild, totalShards))?.push(guild);
+  return shards;
 }
 
 /** Guilds that came by REST do not know their shard. */
@@ -76,21 +87,60 @@ function isLimited(cache: object): boolean {
   return 'maxSize' in cache && Number.isFinite(cache.maxSize);
 }
 
-class CacheWriter {
+/**
+ * One run over the caches of a client, in time slices. The client may go on serving meanwhile; `awaits` tells which guilds
+ * are still to come, so that a journal kept beside it knows what the copy will hold anyway.
+ */
+export class CacheCopy {
   guilds = 0;
   readonly #users: UserEncoder;
   readonly #slices = new Slices();
+  readonly #queue: { guild: Guild; shardId: number }[];
+  readonly #awaited: Set<string>;
+  readonly #messagesPerChannel: number;
 
+  /** Takes note of the guilds and writes the header at once, in this turn of the event loop. */
   constructor(
     private readonly client: Client,
-    private readonly records: RecordWriter,
-    private readonly messagesPerChannel: number,
+    header: HeaderRecord,
+    private readonly records: RecordSink,
+    { messagesPerChannel = 0 }: SnapshotOptions,
   ) {
     this.#users = new UserEncoder(client.users.cache);
+    this.#messagesPerChannel = messagesPerChannel;
+    this.#queue = Array.from(guildsByShard(client, header.meta)).flatMap(([shardId, guilds]) => {
+      return guilds.map((guild) => ({ guild, shardId }));
+    });
+    this.#awaited = new Set(this.#queue.map(({ guild }) => guild.id));
+    records.add(header);
   }
 
-  async writeGuild(guild: Guild, shardId: number): Promise<void> {
-    if (!wasLoaded(guild)) return;
+  /** True while a guild is still to be copied. */
+  awaits(guildId: string): boolean {
+    return this.#awaited.has(guildId);
+  }
+
+  /** The guild is gone: it will not be copied, also not when it comes back. */
+  forget(guildId: string): void {
+    this.#awaited.delete(guildId);
+  }
+
+  /** A user has changed since it was written: it is written once more. */
+  touch(userId: string): void {
+    this.#users.touch(userId);
+  }
+
+  async run(): Promise<void> {
+    for (const { guild, shardId } of this.#queue) {
+      if (!this.#awaited.delete(guild.id)) continue;
+      await this.#writeGuild(guild, shardId);
+    }
+    await this.#writeRest();
+  }
+
+  async #writeGuild(guild: Guild, shardId: number): Promise<void> {
+    // The bot may have left it, and even be back in it, since the copy began.
+    if (this.client.guilds.cache.get(guild.id) !== guild || !wasLoaded(guild)) return;
     const users = this.#users;
     const d = encodeGuild(guild, users);
     const members = guild.members.cache.values();
@@ -124,7 +174,7 @@ class CacheWriter {
   }
 
   /** What belongs to no guild. */
-  async writeRest(): Promise<void> {
+  async #writeRest(): Promise<void> {
     const users = this.#users;
     for (const channel of this.client.channels.cache.values() as Iterable<Channel>) {
       if (!channel.isDMBased()) continue;
@@ -135,7 +185,7 @@ class CacheWriter {
     const entitlements = this.client.application?.entitlements.cache.values() ?? [];
     await this.#addAll(entitlements, encodeEntitlement, (entries) => ({ k: 'entitlements', d: entries }));
 
-    const uncached = users.uncached.values();
+    const uncached = filter(users.uncached, (id) => !this.client.users.cache.has(id));
     await this.#addAll(
       uncached,
       (id) => id,
@@ -145,7 +195,11 @@ class CacheWriter {
     const cache = this.client.users.cache;
     const all = isLimited(cache);
     const rest = filter(cache.values(), (user) => all || !users.seen.has(user.id));
-    await this.#addAll(rest, encodeUser, (entries) => ({ k: 'users', d: entries }));
+    await this.#addAll(
+      rest,
+      (user) => users.encodeAgain(user),
+      (entries) => ({ k: 'users', d: entries }),
+    );
   }
 
   async #addThread(thread: AnyThreadChannel): Promise<void> {
@@ -158,8 +212,8 @@ class CacheWriter {
   }
 
   async #addMessages(channel: Channel): Promise<void> {
-    if (this.messagesPerChannel <= 0 || !('messages' in channel)) return;
-    const cached = [...channel.messages.cache.values()].slice(-this.messagesPerChannel);
+    if (this.#messagesPerChannel <= 0 || !('messages' in channel)) return;
+    const cached = [...channel.messages.cache.values()].slice(-this.#messagesPerChannel);
     await this.#addAll(
       cached,
       (message) => encodeMessage(message, this.#users),

@@ -8,12 +8,17 @@ import { renderProgress } from '../render/progress';
 interface RestartOptions extends CommonOptions {
   cluster?: number;
   shard?: number;
+  cold?: boolean;
 }
 
 export async function restart(options: RestartOptions, context: CliContext): Promise<number> {
   const { stateDir } = await locateState({ cwd: context.cwd, file: configFile(options, context), env: context.env });
-  const { cluster, shard } = options;
-  const request = { ...(cluster !== undefined && { cluster }), ...(shard !== undefined && { shard }) };
+  const { cluster, shard, cold } = options;
+  const request = {
+    ...(cluster !== undefined && { cluster }),
+    ...(shard !== undefined && { shard }),
+    ...(cold !== undefined && { cold }),
+  };
   const client = new ControlClient(controlSocketPath(stateDir));
   const last = await client.restart(request, (line) => context.stdout.write(renderProgress(line, context.style)));
   return last.ok === false ? EXIT.failed : EXIT.ok;

@@ -1,3 +1,4 @@
+import type { DroppedState } from '../../ipc/messages';
 import type { BotSpec } from '../bot-spec';
 
 /** Where the replacement of a cluster's process stands; in this order, each at most once. */
@@ -14,6 +15,8 @@ export type HandoffStep =
 export interface ReplaceOptions {
   /** What the new process runs; absent: the same as now. On `kept` the cluster stays with its old one. */
   spec?: BotSpec;
+  /** Stop first, then start: for a bot of which two processes cannot live side by side (a fixed port, a lock). */
+  cold?: boolean;
   /** Told as each step begins. */
   onStep?: (step: HandoffStep) => void;
   /** Gives up where that is possible without harm: until the cut, the predecessor goes on. */
@@ -38,10 +41,4 @@ export interface ReplaceOutcome {
   tookMs: number;
   /** What could not go over. null: not known (no agent, or a restart). */
   dropped: DroppedState | null;
-}
-
-/** Running things of the bot that end with its process. */
-export interface DroppedState {
-  collectors: number;
-  voiceConnections: number;
 }

@@ -23,19 +23,41 @@ export class UserEncoder {
   readonly seen = new Set<string>();
   /** Ids of users that were met outside the users cache. */
   readonly uncached = new Set<string>();
+  readonly #touched = new Set<string>();
 
   constructor(private readonly cache: ReadonlyMap<string, unknown>) {}
 
   encode(user: User): Payload {
     this.seen.add(user.id);
     if (!this.cache.has(user.id)) this.uncached.add(user.id);
-    return encodeUser(user);
+    return this.encodeAgain(user);
+  }
+
+  /** The user changes now: what is written of it from here on says also what it has not. */
+  touch(id: string): void {
+    this.seen.delete(id);
+    this.#touched.add(id);
+  }
+
+  /** Without a note of it. */
+  encodeAgain(user: User): Payload {
+    const out = encodeUser(user);
+    if (this.#touched.has(user.id)) addAbsent(out, user);
+    return out;
   }
 
   /** For fields that start with null. */
   encodeIfSet(user: User | null | undefined): Payload | undefined {
     return user ? this.encode(user) : undefined;
   }
+}
+
+/** Says explicitly what a user has not: where the record arrives, an older state of the user may be known. */
+function addAbsent(out: Payload, user: User): void {
+  const from = loose(user);
+  for (const [api, property] of SET_FIELDS) if (from[property] === null) out[api] = null;
+  for (const flag of ['bot', 'system']) if (from[flag] === false) out[flag] = false;
+  for (const field of ['avatar_decoration_data', 'collectibles', 'primary_guild']) out[field] ??= null;
 }
 
 export function encodeUser(user: User): Payload {

@@ -7,8 +7,8 @@ const UNORDERED = /(^|\.)(users|channels|threads)(\.cache)?$/;
  * Walks two clients side by side, over every own property of every structure, and lists the first differences. Also
  * checks that what is one object in the one is one object in the other.
  */
-export function differences(a: Client, b: Client): string[] {
-  const walk = new Walk();
+export function differences(a: Client, b: Client, { ordered = true } = {}): string[] {
+  const walk = new Walk(ordered);
   for (const key of ['user', 'application', 'presence', 'guilds', 'channels', 'users'] as const) {
     walk.compare(a[key], b[key], key);
   }
@@ -20,6 +20,9 @@ class Walk {
   /** Values visited: structures that differ elsewhere are visited once. */
   visited = 0;
   readonly #pairs = new Map<object, object>();
+
+  /** `ordered`: also that collections have the same order. */
+  constructor(private readonly ordered: boolean) {}
 
   compare(a: unknown, b: unknown, path: string): void {
     if (this.found.length >= 20 || isStale(a, path)) return;
@@ -45,7 +48,7 @@ class Walk {
 
   #compareMaps(a: Map<unknown, unknown>, b: Map<unknown, unknown>, path: string): void {
     const [left, right] = [[...a.keys()], [...b.keys()]].map((keys) => {
-      return (UNORDERED.test(path) ? keys.sort() : keys).join(' ');
+      return (!this.ordered || UNORDERED.test(path) ? keys.sort() : keys).join(' ');
     });
     if (left !== right) {
       const only = (here: Map<unknown, unknown>, there: Map<unknown, unknown>) =>

@@ -1,0 +1,126 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { AgentToSupervisor, BootRecord, DroppedState, HandoffReport, SupervisorToAgent } from '../../ipc/messages';
+import type { ManagedClient } from '../client/managed-client';
+import { BotState } from './bot-state';
+import { Predecessor } from './predecessor';
+import { RunningHandlers } from './running-handlers';
+import { isForeign, Successor } from './successor';
+
+export interface AgentHandoffOptions {
+  boot: BootRecord;
+  /** The client whose sessions the supervisor knows, and how many there are in all. */
+  clients: () => { first: ManagedClient | undefined; count: number };
+  send: (frame: AgentToSupervisor) => void;
+  /** Calls the stop handlers of the bot. */
+  callStopHandlers: () => Promise<void>;
+  /** Tells the last figures of this process. */
+  sample: () => void;
+  /** Ends this process in order: by SIGTERM, so that the bot's own handlers run. */
+  end: () => void;
+}
+
+/** A successor that has failed is given so long, ms, to say why. */
+const LAST_WORDS_MS = 100;
+
+/** Both sides of a handoff in one process: it may succeed one process and, later, be succeeded by another. */
+export class AgentHandoff {
+  readonly state = new BotState();
+  readonly successor: Successor | null;
+  #predecessor: Predecessor | null = null;
+  #retired = false;
+  #last: HandoffReport | null = null;
+
+  constructor(private readonly options: AgentHandoffOptions) {
+    const { handoff, parkDir } = options.boot;
+    this.successor =
+      handoff === undefined
+        ? null
+        : new Successor({
+            socketPath: handoff.socketPath,
+            parkDir,
+            state: this.state,
+            report: (report) => this.#report(report),
+            serving: (gapMs, dropped) => this.#serving(gapMs, dropped),
+          });
+  }
+
+  /** The sessions are another process's: this one may not save them. */
+  get hasGivenAway(): boolean {
+    return this.#retired || (this.#predecessor?.isCut ?? false);
+  }
+
+  /** This process is to stop: a handoff that has not come to its cut is given up. */
+  abort(): void {
+    this.#predecessor?.abort();
+  }
+
+  onFrame(frame: Extract<SupervisorToAgent, { t: 'hand-over' | 'take-over' }>): void {
+    if (frame.t === 'take-over') this.successor?.allow();
+    else if (this.#predecessor === null) void this.#handOver(frame);
+  }
+
+  /** What was said while there was no connection is said again; twice is the same as once. */
+  onAttached(): void {
+    if (this.#last !== null) this.options.send({ t: 'handoff', report: this.#last });
+  }
+
+  /** Without a supervisor nobody would let it take over, and the next one could not tell it from its predecessor. */
+  onDetached(): void {
+    if (this.successor !== null && !this.successor.hasTaken) process.kill(process.pid, 'SIGKILL');
+  }
+
+  onSuccessorFailed(error: Error): void {
+    this.#report({ step: 'failed', reason: error.message, restart: isForeign(error) });
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), LAST_WORDS_MS);
+  }
+
+  async #handOver(frame: Extract<SupervisorToAgent, { t: 'hand-over' }>): Promise<void> {
+    const { first, count } = this.options.clients();
+    if (first === undefined || count > 1) {
+      const reason = first === undefined ? 'no client has logged in' : 'more than one client logs in';
+      this.#report({ step: 'failed', reason, restart: true });
+      return;
+    }
+    const { handing } = first;
+    const handlers = new RunningHandlers(handing.client);
+    const unfollow = handlers.follow();
+    this.#predecessor = new Predecessor({
+      socketPath: frame.socketPath,
+      messagesPerChannel: frame.messagesPerChannel,
+      handing,
+      state: this.state,
+      report: (report) => this.#report(report),
+    });
+    const done = await this.#predecessor.run();
+    unfollow();
+    this.#predecessor = null;
+    if (done) await this.#retire(first, handlers, frame.drainMs);
+  }
+
+  async #retire(first: ManagedClient, handlers: RunningHandlers, drainMs: number): Promise<void> {
+    this.#retired = true;
+    const startedAt = Date.now();
+    const done = await first.drain(drainMs, () => handlers.count === 0);
+    const left = Math.max(0, drainMs - (Date.now() - startedAt));
+    await Promise.race([this.options.callStopHandlers(), delay(left, undefined, { ref: false })]);
+    this.options.sample();
+    this.#report({ step: 'retired', tookMs: Date.now() - startedAt, done });
+    this.options.end();
+  }
+
+  #serving(gapMs: number | null, dropped: DroppedState): void {
+    const { first } = this.options.clients();
+    this.#report({
+      step: 'serving',
+      gapMs,
+      shards: first?.reports() ?? [],
+      sessions: first?.sessions() ?? [],
+      dropped,
+    });
+  }
+
+  #report(report: HandoffReport): void {
+    this.#last = report;
+    this.options.send({ t: 'handoff', report });
+  }
+}

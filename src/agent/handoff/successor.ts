@@ -1,0 +1,192 @@
+import { once } from 'node:events';
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
+import type { Client } from 'discord.js';
+import { encodeFrame } from '../../ipc/frames';
+import { TOOK_OVER_FILE, type DroppedState, type HandoffReport, type ShardSession } from '../../ipc/messages';
+import { processStartTime } from '../../ipc/process-start-time';
+import { SnapshotError, type GatewayStream, type SnapshotMeta } from '../snapshot';
+import type { BotState } from './bot-state';
+import { CacheReceiver } from './cache-receiver';
+import { readRecords, type CutRecord, type FromPredecessor, type FromSuccessor } from './wire';
+
+/** A client that is given its sessions, and waits for them in `login()`. */
+export interface TakingClient {
+  readonly client: Client;
+  readonly manager: GatewayStream;
+  readonly meta: SnapshotMeta;
+  setSessions(sessions: ShardSession[]): void;
+  /** Opens the connections; resolves when all have had HELLO, and sends nothing on them. */
+  connect(): Promise<void>;
+  /** Sends RESUME on all. `answered` tells the first sign of Discord; `resumed` when all have been resumed or refused. */
+  resume(on: { answered: () => void; settled: (lastAt: number | null) => void }): void;
+}
+
+export interface SuccessorOptions {
+  socketPath: string;
+  parkDir: string;
+  state: BotState;
+  report: (report: HandoffReport) => void;
+  /** The client serves: what is to be told of it. */
+  serving: (gapMs: number | null, dropped: DroppedState) => void;
+}
+
+/** The predecessor's events are applied within this time, ms, when the successor counts as level. */
+const LEVEL_MS = 25;
+/** When one shard has been answered, the others are waited for so long, ms, before the successor says that it serves. */
+const STRAGGLER_MS = 3_000;
+
+/** One handoff, seen by the process that takes over. Until the cut it may die at any time without harm. */
+export class Successor {
+  #allow: () => void = () => undefined;
+  readonly #allowed = new Promise<void>((resolve) => (this.#allow = resolve));
+  #hasTaken = false;
+
+  constructor(private readonly options: SuccessorOptions) {}
+
+  /** From here on this process is the cluster. */
+  get hasTaken(): boolean {
+    return this.#hasTaken;
+  }
+
+  /** The supervisor lets it ask for the cut. */
+  allow(): void {
+    this.#allow();
+  }
+
+  /**
+   * Resolves when the client is ready and has sent its RESUMEs.
+   * @throws when the predecessor or the copy fails before the cut: this process has to end
+   */
+  async run(taking: TakingClient): Promise<void> {
+    const socket = await this.#accept();
+    const say = (record: FromSuccessor): void => void socket.write(encodeFrame(record));
+    say({ k: 'successor', pid: process.pid, startTime: processStartTime(process.pid) ?? '' });
+    const intake = new Intake(socket, new CacheReceiver(taking.manager, taking.client, taking.meta));
+
+    const sessions = await intake.copied;
+    this.options.report({ step: 'copied', guilds: taking.client.guilds.cache.size });
+    taking.setSessions(sessions);
+    await Promise.race([taking.connect(), intake.failed]);
+    await this.#level(intake, say);
+    this.options.report({ step: 'level' });
+    await Promise.race([this.#allowed, intake.failed]);
+    say({ k: 'cut' });
+    const cut = await intake.cut;
+
+    this.#hasTaken = true;
+    this.#mark();
+    this.options.report({ step: 'taken' });
+    taking.setSessions(cut.sessions);
+    await this.options.state.import(cut.state);
+    await intake.receiver.release();
+    this.#resume(taking, socket, cut);
+  }
+
+  #resume(taking: TakingClient, socket: Socket, cut: CutRecord): void {
+    let timer: NodeJS.Timeout | null = null;
+    let told = false;
+    const settled = (lastAt: number | null): void => {
+      if (told) return;
+      told = true;
+      if (timer !== null) clearTimeout(timer);
+      this.options.serving(lastAt === null ? null : lastAt - cut.at, cut.dropped);
+      socket.end();
+    };
+    taking.resume({
+      answered: () => {
+        if (timer !== null) return;
+        socket.write(encodeFrame({ k: 'serving' } satisfies FromSuccessor));
+        timer = setTimeout(() => settled(null), STRAGGLER_MS);
+      },
+      settled,
+    });
+  }
+
+  async #accept(): Promise<Socket> {
+    const { socketPath, report } = this.options;
+    rmSync(socketPath, { force: true });
+    const server = createServer();
+    server.listen(socketPath);
+    await once(server, 'listening');
+    chmodSync(socketPath, 0o600);
+    report({ step: 'waiting' });
+    const [socket] = (await once(server, 'connection')) as [Socket];
+    server.close();
+    socket.on('error', () => undefined); // told by the end of the records
+    return socket;
+  }
+
+  /** As long as the predecessor's events wait here, they would lengthen the gap. */
+  async #level(intake: Intake, say: (record: FromSuccessor) => void): Promise<void> {
+    for (let id = 1, took = Infinity; took > LEVEL_MS; id++) {
+      const sentAt = performance.now();
+      say({ k: 'mark', id });
+      await intake.mark(id);
+      took = performance.now() - sentAt;
+    }
+  }
+
+  /** For the next supervisor, should this one not live to hear it. */
+  #mark(): void {
+    try {
+      writeFileSync(join(this.options.parkDir, TOOK_OVER_FILE), '', { mode: 0o600 });
+    } catch {
+      // a full disk: only the next supervisor would have needed it
+    }
+  }
+}
+
+/** True when a restart would do: the new process is sound, only the old one's sessions are of no use to it. */
+export function isForeign(error: unknown): boolean {
+  return error instanceof SnapshotError;
+}
+
+/** Takes the predecessor's records in, in order, and tells what they mean. */
+class Intake {
+  readonly copied: Promise<ShardSession[]>;
+  readonly cut: Promise<CutRecord>;
+  /** Only ever rejects. */
+  readonly failed: Promise<never>;
+  readonly #marks = new Map<number, () => void>();
+  #onCopied: (sessions: ShardSession[]) => void = () => undefined;
+  #onCut: (record: CutRecord) => void = () => undefined;
+
+  constructor(
+    socket: Socket,
+    readonly receiver: CacheReceiver,
+  ) {
+    const copied = new Promise<ShardSession[]>((resolve) => (this.#onCopied = resolve));
+    const cut = new Promise<CutRecord>((resolve) => (this.#onCut = resolve));
+    const read = this.#read(socket);
+    this.failed = read.then(() => new Promise<never>(() => undefined));
+    this.copied = Promise.race([copied, this.failed]);
+    this.cut = Promise.race([cut, this.failed]);
+    for (const promise of [this.failed, this.copied, this.cut]) promise.catch(() => undefined);
+  }
+
+  mark(id: number): Promise<void> {
+    return Promise.race([new Promise<void>((resolve) => this.#marks.set(id, resolve)), this.failed]);
+  }
+
+  async #read(socket: Socket): Promise<void> {
+    for await (const record of readRecords<FromPredecessor>(socket)) {
+      switch (record.k) {
+        case 'copied':
+          this.#onCopied(record.sessions);
+          break;
+        case 'mark':
+          this.#marks.get(record.id)?.();
+          break;
+        case 'cut':
+          this.#onCut(record);
+          socket.resume(); // it stays open: its end would tell the predecessor that this process is dead
+          return;
+        default:
+          await this.receiver.take(record);
+      }
+    }
+    throw new Error('the predecessor has ended');
+  }
+}

@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  PARKED_FILE,
+  type AgentToSupervisor,
+  type HandoffReport,
+  type ParkedRecord,
+  type SupervisorToAgent,
+} from '../ipc/messages';
+import type { AgentLink } from './agent-server';
+import type { BotSpec } from './bot-spec';
+import type { ClusterProcess, ProcessExit } from './cluster-process';
+import type { ConnectGate } from './connect/connect-gate';
+import type { HangDetector } from './hang-detector';
+import type { LocalIdentifyQueue } from './identify/local-identify-queue';
+import { OutputTail, type OutputLine, type OutputStream } from './output';
+import { PermitDesk } from './permit-desk';
+import type { Roster, RosterEntry } from './roster';
+
+export interface IncarnationOptions {
+  id: string;
+  spec: BotSpec;
+  dir: string;
+  process: ClusterProcess;
+  /** ms since the epoch. */
+  spawnedAt: number;
+  /** An earlier supervisor started it. */
+  adopted: boolean;
+  /** An operator asked for it: its identifies may use the reserve. */
+  operator: boolean;
+  /** Bytes of its output files that an earlier supervisor has read. */
+  offsets: { out: number; err: number };
+  /** The incarnation that it is to succeed. */
+  successorOf: string | null;
+  queue: LocalIdentifyQueue;
+  gate: ConnectGate;
+  onLine: (line: OutputLine) => void;
+  onSkipped: (bytes: number) => void;
+}
+
+/** Everything that belongs to one process of a cluster and ends with it. */
+export class Incarnation {
+  readonly id: string;
+  readonly spec: BotSpec;
+  readonly dir: string;
+  readonly process: ClusterProcess;
+  readonly spawnedAt: number;
+  readonly adopted: boolean;
+  readonly desk: PermitDesk;
+  readonly tails: Record<OutputStream, OutputTail>;
+  link: AgentLink | null = null;
+  hang: HangDetector | null = null;
+  loggedIn = false;
+  /** Its agent has its hook in discord.js. null: not known yet. */
+  hooked: boolean | null = null;
+  /** A bot whose agent sees nothing said `_ready` over discord.js's own channel. */
+  saidReady = false;
+  readyAt: number | null = null;
+  hung = false;
+  /** Why we ended it; null when it ended by itself. */
+  killedFor: string | null = null;
+  resumeSnapshot: string | null = null;
+  cancelWatchdog: () => void = () => undefined;
+  onParked: ((frame: Extract<AgentToSupervisor, { t: 'parked' }>) => void) | null = null;
+  onHandoff: ((report: HandoffReport) => void) | null = null;
+  /** Set until it has taken over. */
+  successorOf: string | null;
+  /** It has given its sessions away: what it says of shards is not the cluster's any more. */
+  ceding = false;
+  /** Another one has taken over; it finishes its work and ends. */
+  retired = false;
+  /** Resolves when all that concerns its end is done. */
+  ended: Promise<void> = Promise.resolve();
+
+  constructor(options: IncarnationOptions) {
+    this.id = options.id;
+    this.spec = options.spec;
+    this.dir = options.dir;
+    this.process = options.process;
+    this.spawnedAt = options.spawnedAt;
+    this.adopted = options.adopted;
+    this.successorOf = options.successorOf;
+    const send = (frame: SupervisorToAgent): void => this.send(frame);
+    this.desk = new PermitDesk(options.id, options.queue, options.gate, options.operator, send);
+    const tail = (stream: OutputStream): OutputTail => {
+      return new OutputTail({
+        file: join(options.dir, `${stream}.log`),
+        stream,
+        offset: options.offsets[stream],
+        onLine: options.onLine,
+        onFull: (consumed) => send({ t: 'rotate', stream, consumed }),
+        onSkipped: options.onSkipped,
+      });
+    };
+    this.tails = { out: tail('out'), err: tail('err') };
+    this.tails.out.start();
+    this.tails.err.start();
+  }
+
+  send(frame: SupervisorToAgent): void {
+    this.link?.send(frame);
+  }
+
+  /** What the next supervisor has to know of it. */
+  writeRoster(roster: Roster, plan: Pick<RosterEntry, 'clusterId' | 'shardIds' | 'totalShards' | 'restarts'>): void {
+    roster.write({
+      ...plan,
+      incarnation: this.id,
+      pid: this.process.pid,
+      startTime: this.process.startTime,
+      release: this.spec.release,
+      fingerprint: this.spec.fingerprint,
+      spawnedAt: this.spawnedAt,
+      outOffset: this.tails.out.offset,
+      errOffset: this.tails.err.offset,
+      ...(this.successorOf !== null && { successorOf: this.successorOf }),
+      ...(this.retired && { retired: true }),
+    });
+  }
+
+  /** The process is gone: lets go of all that it had, once the last of its output is read. */
+  async release(): Promise<void> {
+    this.cancelWatchdog();
+    this.hang?.stop();
+    this.link?.close();
+    this.link = null;
+    this.desk.release();
+    await Promise.all([this.tails.out.stop(), this.tails.err.stop()]);
+  }
+
+  discardResumeSnapshot(): void {
+    if (this.resumeSnapshot !== null) rmSync(this.resumeSnapshot, { force: true });
+    this.resumeSnapshot = null;
+  }
+
+  /** Why its process ended. */
+  endReason(exit: ProcessExit): string {
+    return this.killedFor ?? describeExit(exit);
+  }
+}
+
+/** Makes the owner-only folder of a new incarnation. @throws what the file system throws */
+export function newIncarnation(roster: Roster, clusterId: number): { id: string; dir: string } {
+  const id = `c${clusterId}-${randomBytes(6).toString('hex')}`;
+  const dir = join(roster.dir, id);
+  mkdirSync(dir, { mode: 0o700 });
+  return { id, dir };
+}
+
+/** What an agent without a supervisor left in its folder, or null. */
+export function readParked(dir: string): ParkedRecord | null {
+  try {
+    const record = JSON.parse(readFileSync(join(dir, PARKED_FILE), 'utf8')) as ParkedRecord;
+    return Array.isArray(record.sessions) ? record : null;
+  } catch {
+    return null;
+  }
+}
+
+function describeExit({ code, signal }: ProcessExit): string {
+  if (signal !== null) return `ended by ${signal}`;
+  return code === null ? 'ended (exit status unknown)' : `exit code ${code}`;
+}
