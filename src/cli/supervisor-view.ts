@@ -83,6 +83,7 @@ function empty(stateDir: string, record: SupervisorRecord | null, name: string):
     deploy: null,
     incidents: [],
     capacity: null,
+    maintenance: null,
     verdict: 'down',
     problems: [],
     actions: [],

@@ -34,6 +34,7 @@ import { logEvent } from './event-log';
 import { createHealthChecker } from './health';
 import { IncidentCommands } from './incident-commands';
 import { IncidentWatch } from './incidents';
+import { SupervisorMaintenance } from './maintenance';
 import { controlMetrics, httpMetrics } from './metrics-answers';
 import { MetricsFeed } from './metrics-feed';
 import { ReleaseSpecs, type CommonSpec } from './releases';
@@ -95,6 +96,7 @@ export class Supervisor {
   #health: HealthChecker | null = null;
   readonly #recovery: Recovery;
   #capacity: Capacity | null = null;
+  #maintenance: SupervisorMaintenance | null = null;
   #statusTimer: NodeJS.Timeout | null = null;
   #message: string | null = null;
   #stop: Promise<void> | null = null;
@@ -116,6 +118,7 @@ export class Supervisor {
         master: this.#master?.view() ?? null,
         tiers: this.#tiers?.status ?? null,
         rest: this.#restGuard?.status ?? null,
+        maintenance: this.#maintenance?.status() ?? null,
       }),
       config.metrics.interval,
       this.#metrics.archive(join(config.stateDir, 'metrics'), onError),
@@ -188,6 +191,7 @@ export class Supervisor {
       deploy: this.#deployments?.view() ?? null,
       incidents: this.#incidents.desk.openIncidents(),
       capacity: this.#capacity?.status ?? null,
+      maintenance: this.#maintenance?.status() ?? null,
       master: this.#master?.view() ?? null,
       message: this.#message,
       now,
@@ -237,6 +241,8 @@ export class Supervisor {
         recovery: () => this.#recovery.overview(),
         recover: (request, onProgress) => this.#recovery.recover(request, onProgress),
         endOutage: () => this.#recovery.endOutage(),
+        maintenance: () => this.#maintained().overview(),
+        maintain: (request, onProgress) => this.#maintained().maintain(request, onProgress),
       },
       log: logger,
     });
@@ -276,6 +282,7 @@ export class Supervisor {
     await this.#startMaster({ gateway, asOf, api, ...addresses });
     this.#startHealth(api, addresses);
     this.#startCapacity(addresses);
+    this.#startMaintenance(addresses);
     lock.update({ state: 'running' });
     this.#notify.ready();
     this.#statusTimer = setInterval(() => this.#tellStatus(), STATUS_INTERVAL_MS).unref();
@@ -486,6 +493,27 @@ export class Supervisor {
     return this.#capacity.report();
   }
 
+  #startMaintenance({ databaseUrls }: TierAddresses): void {
+    if (this.#stop !== null || this.#data === null) return;
+    const { config, version, logger } = this.#options;
+    this.#maintenance = new SupervisorMaintenance({
+      ...{ config, version, databaseUrls, logger },
+      busy: () => null,
+      onEvent: (event) => this.#feed.onMaintenance(event),
+      onStep: (step) => this.#feed.onMaintenanceStep(step),
+      releases: null,
+      cleanups: [],
+    });
+    this.#maintenance.start();
+  }
+
+  #maintained(): SupervisorMaintenance {
+    if (this.#maintenance === null) {
+      throw new ControlError(409, 'There are no databases to maintain.', 'See postgres in `botctl status`.');
+    }
+    return this.#maintenance;
+  }
+
   /** The limiter for all clusters; what each of them has to know of it. */
   async #startRestGuard(api: string, clusters: number): Promise<RestGuardBoot | null> {
     const { config, logger, env, version } = this.#options;
@@ -595,6 +623,7 @@ export class Supervisor {
     await this.#settle('rollout', this.#deployments?.stop());
     this.#recovery.stop();
     const incidents = this.#incidents.stop();
+    await this.#settle('maintenance', this.#maintenance?.stop());
     await this.#stopClusters(config.sharding.stopTimeout);
     await this.#settle('capacity', this.#capacity?.stop());
     await this.#settle('REST guard', this.#restGuard?.stop());

@@ -193,6 +193,8 @@ describe('the command line', () => {
           recovery: () => aRecoveryOverview(),
           recover: () => Promise.resolve(),
           endOutage: () => undefined,
+          maintenance: () => Promise.reject(new Error('nobody asks')),
+          maintain: () => Promise.resolve(),
           restart: (request, onProgress) => {
             asked.push(request);
             if (request.cluster === 99)

@@ -49,6 +49,8 @@ async function serve(handlers: Partial<ControlHandlers> = {}, options: object = 
       recovery: () => aRecoveryOverview(),
       recover: () => Promise.resolve(),
       endOutage: () => undefined,
+      maintenance: () => Promise.reject(new Error('nobody asks')),
+      maintain: () => Promise.resolve(),
       ...handlers,
     },
     log,

@@ -83,6 +83,7 @@ export function aStatus(clusters = 4, perCluster = 4, over: Partial<Status> = {}
     outage: null,
     incidents: [],
     capacity: null,
+    maintenance: null,
     rest: null,
     verdict: 'well',
     problems: [],

@@ -52,6 +52,7 @@ function input(state: ClusterState): StatusInput {
     outage: null,
     incidents: [],
     capacity: null,
+    maintenance: null,
     rest: null,
     master: {
       totalShards: 1,
