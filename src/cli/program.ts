@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { EXIT } from '../control/contract';
 import type { CliContext, CommonOptions } from './context';
 import { version } from './version';
@@ -169,7 +169,7 @@ export function buildProgram(context: CliContext): Program {
 
   program
     .command('completion')
-    .argument('<shell>', 'bash, zsh or fish')
+    .addArgument(shellArgument())
     .description('Print a completion script for a shell.')
     .addHelpText('after', '\nExamples:\n  $ source <(botctl completion bash)\n  $ botctl completion fish | source\n')
     .action(
@@ -186,6 +186,13 @@ export function buildProgram(context: CliContext): Program {
       return exitCode;
     },
   };
+}
+
+/** The choices are for completion and help alone: another shell gets a better answer than commander's. */
+function shellArgument(): Argument {
+  const shell = new Argument('<shell>', 'The shell.');
+  shell.argChoices = ['bash', 'zsh', 'fish'];
+  return shell;
 }
 
 type Define = (parent: Command, signature: string, description: string, examples: readonly string[]) => Command;
