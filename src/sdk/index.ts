@@ -18,6 +18,7 @@ import { SDK_BRIDGE, SDK_BRIDGE_VERSION, type ClusterInfo, type SdkBridge, type 
 import { BotChecks, type BotHealthCheck, type HealthCheckOptions } from './bot-checks';
 import type { DataRuntime } from './data';
 import { hasLeftWrites } from './left-writes';
+import { createLifecycle, type HandoffHooks } from './lifecycle';
 
 export { DataError, type DataErrorCode } from '../data/data-error';
 export type {
@@ -28,6 +29,7 @@ export type {
   GetOptions,
   GuildConnection,
   GuildId,
+  HandoffHooks,
   HealthCheckOptions,
   Level3,
   Region,
@@ -187,6 +189,9 @@ export function onStop(handler: StopHandler): () => void {
   handlers?.add(handler);
   return () => void handlers?.delete(handler);
 }
+
+/** What the bot can do when its process is about to be replaced. */
+export const lifecycle = createLifecycle(bridge);
 
 function bridge(): SdkBridge | null {
   const found = (globalThis as Record<symbol, unknown>)[SDK_BRIDGE] as SdkBridge | undefined;
