@@ -16,6 +16,7 @@ const FAILURES = [
 ] as const satisfies readonly MetricName[];
 const RESPONSES = ['interaction_response_seconds', 'message_response_seconds'] as const satisfies readonly MetricName[];
 const REST = 'cluster_rest_requests_total' satisfies MetricName;
+const LOOP_DELAY = 'cluster_event_loop_delay_p99_seconds' satisfies MetricName;
 const REJECTIONS = 'unhandled_rejections_total' satisfies MetricName;
 
 /** What the metrics say of one cluster since the supervisor's start. */
@@ -70,8 +71,12 @@ export function baseline(metrics: Metrics, clusters: readonly ObservedCluster[])
     latencyCount: requests,
     memoryGrowth: 0,
     memory: Math.max(0, ...clusters.map(({ sample }) => sample?.rssBytes ?? 0)),
-    loopDelayP99Ms: null,
+    loopDelayP99Ms: inMs(queries.figure(LOOP_DELAY, 'mean', BASELINE_MS)),
   };
+}
+
+function inMs(seconds: number | null): number | null {
+  return seconds === null ? null : seconds * 1_000;
 }
 
 function total(value: number | null): number {

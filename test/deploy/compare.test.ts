@@ -45,6 +45,7 @@ describe('a new release beside the old one', () => {
     ['is far larger', { memory: 500 * MB }, {}, /^memory: 500 MB with the new release, 200 MB/],
     ['has a late event loop', { loopDelayP99Ms: 400 }, {}, /^the event loop is late by 400 ms/],
     ['is late as the old one is', { loopDelayP99Ms: 400 }, { loopDelayP99Ms: 300 }, null],
+    ['is late, but nothing is known of the old one', { loopDelayP99Ms: 900 }, null, null],
     ['has nothing to do', { requests: 0, failures: 0, latencyP95: null, latencyCount: 0 }, {}, null],
   ])('%s', (_, fresh, old, expected) => {
     const reason = compareReleases({ ...GOOD, ...fresh }, old === null ? null : { ...GOOD, ...old }, LIMITS);

@@ -204,7 +204,8 @@ export class Rollout {
       identifies,
       tookMs,
     });
-    this.#say(`cluster ${id}: ${ready ? `on ${release}` : 'not ready'}${describe(outcome)}`);
+    const where = how === 'kept' ? 'stays as it is' : ready ? `on ${release}` : 'not ready';
+    this.#say(`cluster ${id}: ${where}${describe(outcome)}`);
     return outcome;
   }
 
@@ -356,12 +357,13 @@ function isUp(cluster: FleetCluster | null): boolean {
 
 function describe({ how, reason, gapMs, identifies }: ReplaceOutcome): string {
   const facts = [
-    how === 'handoff' ? 'by handoff' : how === 'restart' ? 'by restart' : 'kept as it was',
+    how === 'handoff' ? 'by handoff' : how === 'restart' ? 'by restart' : null,
     gapMs === null ? null : `gap ${Math.round(gapMs)} ms`,
     identifies === 0 ? null : `${identifies} identifies`,
     reason,
   ];
-  return ` (${facts.filter((fact) => fact !== null).join(', ')})`;
+  const known = facts.filter((fact) => fact !== null);
+  return known.length === 0 ? '' : ` (${known.join(', ')})`;
 }
 
 function names(clusters: readonly number[]): string {
