@@ -18,7 +18,7 @@ export const CLUSTERS = 4;
 const DATABASES = 2;
 const EVENTS_PER_SECOND = 20;
 /** How often the rules are looked at. */
-export const INTERVAL_MS = 1_000;
+export const INTERVAL_MS = 3_000;
 
 const HOLD = { clear: '1s' };
 
@@ -31,7 +31,7 @@ export class Stage {
   readonly sink = new WebhookSink();
   botctl!: Botctl;
 
-  constructor(private readonly options: { stateDir?: string; config?: Record<string, object> } = {}) {
+  constructor(private readonly options: { config?: Record<string, object> } = {}) {
     this.sandbox = new Sandbox({
       guilds: 80,
       shards: SHARDS,
@@ -126,7 +126,8 @@ export class Stage {
     return [(await this.status())?.postgres.address ?? '', encodeURIComponent(password)];
   }
 
-  async sql<R extends object>(shard: number, text: string): Promise<R[]> {
+  /** @param texts run one after the other on one connection; the rows are those of the last */
+  async sql<R extends object>(shard: number, ...texts: string[]): Promise<R[]> {
     const [address, password] = await this.postgresLogin();
     const client = new Client({
       connectionString: `postgres://botctl:${password}@${address}/botctl_shard_${shard}`,
@@ -135,7 +136,9 @@ export class Stage {
     client.on('error', () => undefined);
     await client.connect();
     try {
-      return (await client.query<R>(text)).rows;
+      let rows: R[] = [];
+      for (const text of texts) ({ rows } = await client.query<R>(text));
+      return rows;
     } finally {
       await client.end().catch(() => undefined);
     }
@@ -181,7 +184,7 @@ export class Stage {
   }
 
   #config(): Record<string, object> {
-    const { stateDir, config = {} } = this.options;
+    const { config = {} } = this.options;
     return {
       sharding: {
         shardsPerCluster: SHARDS / CLUSTERS,
@@ -224,7 +227,6 @@ export class Stage {
           diskLow: HOLD,
         },
       },
-      ...(stateDir !== undefined && { stateDir }),
       ...config,
     };
   }

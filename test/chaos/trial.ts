@@ -92,7 +92,9 @@ export async function tryFaults(stage: Stage, faults: readonly Fault[], calmTime
 /** Why a trial has not passed. Pure. */
 export function judge(trial: Trial, faults: readonly Fault[], incidents: readonly Pick<Incident, 'type'>[]): string[] {
   const problems: string[] = [];
-  const add = (when: boolean, text: string): void => void (when && problems.push(text));
+  const add = (when: boolean, text: string): void => {
+    if (when) problems.push(text);
+  };
   const { detectedMs, allowedMs } = trial;
   add(allowedMs !== null && detectedMs === null, 'not detected');
   add(

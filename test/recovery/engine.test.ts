@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Incident, IncidentDesk, IncidentListener } from '../../src/incidents';
+import type { Incident, IncidentDesk } from '../../src/incidents';
 import {
   History,
   RecoveryEngine,
@@ -27,6 +27,7 @@ function incident(change: Partial<Incident> = {}): Incident {
     openedAt: START,
     updatedAt: START,
     heldAt: START,
+    mitigatedAt: null,
     resolvedAt: null,
     acknowledged: null,
     silencedUntil: null,
@@ -62,7 +63,7 @@ class Scene {
       signal: () => undefined,
       openIncidents: () => this.open,
       note: (id, { text }) => this.notes.push(`${id} ${text}`),
-      onEvent: (_: IncidentListener) => () => undefined,
+      onEvent: () => () => undefined,
       announce: () => undefined,
     };
     return new RecoveryEngine({

@@ -1,5 +1,4 @@
 import { chmodSync } from 'node:fs';
-import { join } from 'node:path';
 import type { RecoveryOverview } from '../../src/control/recovery-contract';
 import { INCIDENT_TYPES } from '../../src/incidents';
 import { Sandbox } from '../../src/sandbox';

@@ -4,7 +4,7 @@ import type { Stage } from '../stage';
 
 const QUIET = { identifies: 0, mayLose: false } as const;
 /** A health check's look has to time out before it has failed. */
-const PAUSE_VISIBLE_MS = 3_000;
+const PAUSE_VISIBLE_MS = 4_000;
 
 function signal(server: 'postgres' | 'redis', name: NodeJS.Signals) {
   return (stage: Stage): Promise<() => void> => {
@@ -70,14 +70,10 @@ export const serverFaults: readonly Fault[] = [
     lastsMs: 8_000,
     recoversMs: 60_000,
     inject: async (stage) => {
-      const set = async (value: string): Promise<void> => {
-        await stage.sql(0, `ALTER SYSTEM SET default_transaction_read_only = ${value}`);
-        await stage.sql(0, 'SELECT pg_reload_conf()');
-      };
-      await set('on');
+      const name = 'default_transaction_read_only';
+      await stage.sql(0, `ALTER SYSTEM SET ${name} = on`, 'SELECT pg_reload_conf()');
       return async () => {
-        await stage.sql(0, 'SET default_transaction_read_only = off; ALTER SYSTEM RESET default_transaction_read_only');
-        await stage.sql(0, 'SELECT pg_reload_conf()');
+        await stage.sql(0, `SET ${name} = off`, `ALTER SYSTEM RESET ${name}`, 'SELECT pg_reload_conf()');
       };
     },
   },
@@ -113,8 +109,8 @@ export const serverFaults: readonly Fault[] = [
           await redis.config('SET', 'maxmemory', memory);
         });
       const before = await stage.redis(async (redis) => ({
-        memory: ((await redis.config('GET', 'maxmemory')) as string[])[1] ?? '0',
-        policy: ((await redis.config('GET', 'maxmemory-policy')) as string[])[1] ?? 'noeviction',
+        memory: (await redis.config('GET', 'maxmemory'))[1] ?? '0',
+        policy: (await redis.config('GET', 'maxmemory-policy'))[1] ?? 'noeviction',
       }));
       await set('1', 'noeviction');
       return async () => {
