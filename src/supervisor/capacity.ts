@@ -1,8 +1,17 @@
 import type { Logger } from 'pino';
-import { CapacityPlanner, HistoryTable, type CapacityReport, type CapacityStatus, type Deployment } from '../capacity';
+import {
+  CapacityPlanner,
+  HistoryTable,
+  limitsNear,
+  type CapacityReport,
+  type CapacityStatus,
+  type Deployment,
+  type LimitNear,
+} from '../capacity';
 import type { Config } from '../config';
 import { ControlError } from '../control/contract';
 import { memoryRoom } from '../health';
+import type { IncidentDesk, Signal } from '../incidents';
 import { systemClock } from '../sharding/clock';
 import type { MasterView } from '../sharding/master';
 import { capacityDir } from './capacity-dir';
@@ -16,6 +25,8 @@ export interface CapacityOptions {
   /** null: there are no database shards. */
   data: DataTier | null;
   databaseUrls: readonly string[];
+  /** Who is told of limits that are near. */
+  incidents: Pick<IncidentDesk, 'signal'>;
   logger: Logger;
 }
 
@@ -25,8 +36,12 @@ const QUERY_TIMEOUT_MS = 15_000;
 /** Brings the planner together with what it looks at and whom it tells. */
 export class Capacity {
   readonly #planner: CapacityPlanner;
+  readonly #incidents: CapacityOptions['incidents'];
+  /** Names of the limits that were near. */
+  #near = new Map<string, Signal>();
 
-  constructor({ config, master, data, databaseUrls, logger }: CapacityOptions) {
+  constructor({ config, master, data, databaseUrls, incidents, logger }: CapacityOptions) {
+    this.#incidents = incidents;
     const { stateDir, capacity, postgres } = config;
     const sources = new CapacitySources({
       stateDir,
@@ -47,7 +62,7 @@ export class Capacity {
       horizonMs: capacity.horizon,
       clock: systemClock,
       log: logger,
-      onReport: () => undefined,
+      onReport: (report) => this.#tell(report),
     });
   }
 
@@ -64,6 +79,14 @@ export class Capacity {
     return this.#planner.stop();
   }
 
+  /** Opens an incident for each limit that is near, and ends it when there is room again. */
+  #tell(report: CapacityReport): void {
+    const near = new Map(limitsNear(report).map((limit) => [limit.name, signalOf(limit)]));
+    for (const [name, signal] of this.#near) if (!near.has(name)) this.#incidents.signal({ ...signal, holds: false });
+    for (const signal of near.values()) this.#incidents.signal(signal);
+    this.#near = near;
+  }
+
   /** @throws ControlError while there is nothing to tell yet */
   async report(): Promise<CapacityReport> {
     const report = await this.#planner.report();
@@ -75,6 +98,11 @@ export class Capacity {
 function connect(data: DataTier | null, shard: number): ReturnType<DataTier['connect']> {
   if (data === null) return Promise.reject(new Error('there are no database shards'));
   return data.connect(shard, QUERY_TIMEOUT_MS);
+}
+
+function signalOf({ name, database, severity, text }: LimitNear): Signal {
+  const scope = database === null ? 'bot' : (`db:${database}` as const);
+  return { type: 'capacity-limit', scope, name, holds: true, severity, text };
 }
 
 function deploymentOf({ sharding, postgres }: Config, master: MasterView | null): Deployment {

@@ -28,6 +28,7 @@ import { DataCommands } from './data-commands';
 import { DataHousekeeping } from './data-housekeeping';
 import { dataSettings } from './data-settings';
 import { DataTier } from './data-tier';
+import { incidentsInTheWay, tellIncidents } from './deploy-incidents';
 import { logDeployEvent } from './deploy-log';
 import { Deployments } from './deployments';
 import { logEvent } from './event-log';
@@ -432,11 +433,14 @@ export class Supervisor {
       master: () => master,
       metrics: this.#metrics,
       health: () => this.#health?.view() ?? null,
-      openIncidents: () => [],
+      openIncidents: () => incidentsInTheWay(this.#incidents.desk),
       gateway: found.gateway,
       discordApi: found.api,
       clock: systemClock,
-      emit: (event) => logDeployEvent(logger, event),
+      emit: (event) => {
+        logDeployEvent(logger, event);
+        tellIncidents(this.#incidents.desk, event);
+      },
       reload: async (tell) => {
         const loaded = await this.#readConfig();
         for (const secret of loaded.secrets) this.#options.onSecret(secret);
@@ -484,7 +488,8 @@ export class Supervisor {
     if (this.#stop !== null) return; // stopped by hand in the middle of the start
     const { config, logger } = this.#options;
     const master = (): MasterView | null => this.#master?.view() ?? null;
-    this.#capacity = new Capacity({ config, master, data: this.#data, databaseUrls, logger });
+    const { desk: incidents } = this.#incidents;
+    this.#capacity = new Capacity({ config, master, data: this.#data, databaseUrls, incidents, logger });
     void this.#capacity.start();
   }
 
