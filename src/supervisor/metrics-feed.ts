@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
+import type { CapacityStatus } from '../capacity';
 import type { RestGuardStatus } from '../control/contract';
 import type { MaintenanceStatus } from '../control/maintenance-contract';
 import type { MaintenanceEvent, StepReport } from '../maintenance';

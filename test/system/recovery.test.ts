@@ -20,7 +20,7 @@ describe('recovery by hand', () => {
       config: {
         sharding: { shardsPerCluster: 2 },
         identify: { interval: '50ms' },
-        gateway: { backoffMin: '100ms', backoffMax: '60s' },
+        gateway: { backoffMin: '30s', backoffMax: '60s' },
         metrics: { interval: '500ms' },
       },
     });
