@@ -8,6 +8,7 @@ import type { Fact, MetricArchive, Metrics } from '../metrics';
 import type { ActionRecord } from '../recovery';
 import type { MasterEvent } from '../sharding/events';
 import type { MasterView } from '../sharding/master';
+import { capacityFacts } from './capacity-facts';
 import { maintenanceGauges } from './maintenance-facts';
 import { guardCounters, guardGauges } from './rest-guard-facts';
 import { SourceTotals } from './source-totals';
@@ -22,6 +23,8 @@ export interface FeedView {
   rest: RestGuardStatus | null;
   /** null: there is none, or it is not up yet. */
   maintenance: MaintenanceStatus | null;
+  /** null: nothing was looked ahead for yet. */
+  capacity: CapacityStatus | null;
 }
 
 const RESOLUTION_MS = 20;
@@ -133,12 +136,13 @@ export class MetricsFeed {
 
   #collect(): void {
     try {
-      const { master, tiers, rest, maintenance } = this.look();
+      const { master, tiers, rest, maintenance, capacity } = this.look();
       this.metrics.set([
         ...this.#own(),
         ...tierFacts(tiers),
         ...(rest === null ? [] : guardGauges(rest)),
         ...(maintenance === null ? [] : maintenanceGauges(maintenance, Date.now())),
+        ...(capacity === null ? [] : capacityFacts(capacity)),
         ...(master === null ? [] : masterFacts(master)),
       ]);
       if (rest !== null && rest.figures !== null) this.#guardTotals.take(rest.figures, guardCounters(rest));

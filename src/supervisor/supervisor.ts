@@ -120,6 +120,7 @@ export class Supervisor {
         tiers: this.#tiers?.status ?? null,
         rest: this.#restGuard?.status ?? null,
         maintenance: this.#maintenance?.status() ?? null,
+        capacity: this.#capacity?.status ?? null,
       }),
       config.metrics.interval,
       this.#metrics.archive(join(config.stateDir, 'metrics'), onError),
