@@ -17,6 +17,7 @@ import {
   type StepOutcome,
   type Strategy,
   type StrategyOverride,
+  type UnderWay,
 } from '../recovery';
 import { Degradations } from './degradations';
 import { OutageMode } from './outage-mode';
@@ -34,8 +35,7 @@ export interface RecoveryOptions {
   tiers: () => Tiers | null;
   data: () => DataTier | null;
   restGuard: () => RestGuardProcess | null;
-  /** What must not be disturbed at the moment: a rollout, maintenance. */
-  busy: () => string | null;
+  busy: () => UnderWay;
   /** A step was taken; for the metrics. */
   onAction: (record: ActionRecord) => void;
   logger: Logger;
@@ -144,7 +144,7 @@ export class Recovery {
       maxShards,
       usedThisHour: recent.length,
       outage: this.#outage.status,
-      busy: this.options.busy(),
+      busy: this.options.busy().cluster,
       strategies: INCIDENT_TYPES.map((type) => {
         const strategy: Strategy = STRATEGIES[type];
         const steps = strategy.kind === 'act' ? strategy.steps : [];

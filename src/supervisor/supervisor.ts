@@ -144,7 +144,7 @@ export class Supervisor {
       tiers: () => this.#tiers,
       data: () => this.#data,
       restGuard: () => this.#restGuard,
-      busy: () => underWay(this.#deployments?.view().rollout ?? null),
+      busy: () => underWay(this.#deployments?.view().rollout ?? null, this.#maintenance?.status().running ?? null),
       onAction: (record) => this.#feed.onRecovery(record),
       logger,
     });

@@ -6,4 +6,10 @@ it.each([
   [{ phase: 'rolling-back', to: 'r2' } as const, 'the rollout of r2 is being taken back'],
   [{ phase: 'done', to: 'r2' } as const, null],
   [{ phase: 'halted', to: 'r2' } as const, null],
-])('%j', (rollout, expected) => expect(underWay(rollout)).toBe(expected));
+])('rollout %j', (rollout, expected) => {
+  expect(underWay(rollout, null)).toEqual({ shard: expected, cluster: expected });
+});
+
+it('maintenance keeps clusters from being replaced, not shards from being resumed', () => {
+  expect(underWay(null, { text: 'vacuum' })).toEqual({ shard: null, cluster: 'maintenance is under way (vacuum)' });
+});
