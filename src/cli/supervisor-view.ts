@@ -80,6 +80,7 @@ function empty(stateDir: string, record: SupervisorRecord | null, name: string):
     data: null,
     health: null,
     maintenance: null,
+    incidents: [],
     verdict: 'down',
     problems: [],
     actions: [],

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { health } from './health-schema';
 import { backup, maintenance } from './maintenance-schema';
+import { incidents } from './incidents-schema';
 import { duration, flag, fraction, integer, oneOf, size, text, url } from './values';
 
 /** Discord's own REST base URL. */
@@ -458,6 +459,7 @@ export const schema = z.strictObject(
     cache,
     http,
     health,
+    incidents,
     metrics,
     maintenance,
     backup,

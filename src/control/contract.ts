@@ -10,6 +10,7 @@ import type {
   MaintenanceReport,
   MaintenanceStatus,
 } from './maintenance-contract';
+import type { IncidentHandlers, IncidentStatus } from './incidents';
 
 export const CONTROL_API_VERSION = 1;
 
@@ -257,6 +258,8 @@ export interface Status {
   health: HealthStatus | null;
   /** null: there are no database shards, or they are not up yet. */
   maintenance: MaintenanceStatus | null;
+  /** Open ones that stand for themselves, the most severe first. */
+  incidents: IncidentStatus[];
   /** well: all shards ready, nothing unhealthy; degraded: something is not so; down: no supervisor. Decides the exit code 0, 1, 3. */
   verdict: 'well' | 'degraded' | 'down';
   /** What is wrong, most important first; one sentence each. Empty when well. */
@@ -362,6 +365,7 @@ export interface ApiError {
 
 /** Routes; `progress` routes answer with newline-delimited `Progress`. */
 export interface ControlHandlers {
+  incidents: IncidentHandlers;
   /** GET /v1/status */
   status(): Status;
   /** POST /v1/stop: begins the graceful stop; progress until the process is about to exit. */

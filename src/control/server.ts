@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { ControlError, type ApiError, type ControlHandlers, type Progress } from './contract';
 import { parseAbort, parseMaintain, parseMove, parseRebalance, parseRestart } from './requests';
+import { INCIDENTS_PATH, answerIncidents } from './incidents';
 import { MAX_SOCKET_PATH_BYTES, ensurePrivateDir } from './socket-path';
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -104,6 +105,12 @@ export class ControlServer {
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { handlers } = this.#options;
     const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
+    if (path === INCIDENTS_PATH || path.startsWith(`${INCIDENTS_PATH}/`)) {
+      const body = (): Promise<string> => readBody(request);
+      const params = new URLSearchParams(query);
+      sendJson(response, 200, await answerIncidents(handlers.incidents, request.method ?? '', path, params, body));
+      return;
+    }
     switch (path) {
       case '/v1/metrics':
         allow(request, response, 'GET');

@@ -7,12 +7,14 @@ import {
   type Status,
 } from '../control/contract';
 import type { MaintenanceStatus } from '../control/maintenance-contract';
+import type { Incident } from '../incidents';
 import type { DataSample } from '../ipc/data-sample';
 import type { MasterView } from '../sharding/master';
 import { buildDataStatus, type DataView } from './data-status';
 import { findActions } from './actions';
 import { buildHealthStatus, healthProblems } from './health-status';
 import { maintenanceProblems } from './maintenance-status';
+import { incidentStatus } from './incident-status';
 
 import type { SupervisorRecord } from './supervisor-lock';
 import type { TierStatus } from './tiers';
@@ -35,6 +37,8 @@ export interface StatusInput {
   health: HealthView | null;
   /** null: there are no database shards, or they are not up yet. */
   maintenance: MaintenanceStatus | null;
+  /** Those that are not resolved. */
+  incidents: readonly Incident[];
   /** null while the master does not exist yet. */
   master: MasterView | null;
   /** What the supervisor is busy with before the master exists, or why it cannot go on. */
@@ -73,6 +77,7 @@ export function buildStatus(input: StatusInput): Status {
     data: input.data === null ? null : buildDataStatus(input.data, samplesOf(input)),
     health: input.health === null ? null : buildHealthStatus(input.health),
     maintenance: input.maintenance,
+    incidents: incidentStatus(input.incidents, now),
     verdict: well ? 'well' : 'degraded',
     problems,
   };

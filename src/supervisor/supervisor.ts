@@ -28,6 +28,9 @@ import { DataTier } from './data-tier';
 import { logEvent } from './event-log';
 import { createHealthChecker } from './health';
 import { SupervisorMaintenance } from './maintenance';
+import { busyByIncidents, signalMaintenance } from './maintenance-incidents';
+import { IncidentCommands } from './incident-commands';
+import { IncidentWatch } from './incidents';
 import { controlMetrics, httpMetrics } from './metrics-answers';
 import { MetricsFeed } from './metrics-feed';
 import { handoffSettings, replaceCluster } from './replace';
@@ -70,6 +73,7 @@ export class Supervisor {
   readonly #notify: SdNotify;
   readonly #metrics: Metrics;
   readonly #feed: MetricsFeed;
+  readonly #incidents: IncidentWatch;
   #lock: SupervisorLock | null = null;
   #control: ControlServer | null = null;
   #http: HttpServer | null = null;
@@ -93,7 +97,7 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#notify = new SdNotify(options.env, (message) => options.logger.warn(message));
-    const { config, version, logger } = options;
+    const { config, version, logger, env, secrets } = options;
     this.#metrics = new Metrics({ version, maxBytes: config.metrics.memory, now: Date.now });
     const onError = (err: unknown): void => logger.error({ err }, 'the metrics could not be collected');
     this.#feed = new MetricsFeed(
@@ -108,6 +112,16 @@ export class Supervisor {
       this.#metrics.archive(join(config.stateDir, 'metrics'), onError),
       onError,
     );
+    this.#incidents = new IncidentWatch({
+      config,
+      metrics: this.#metrics,
+      bot: () => this.#master?.view() ?? null,
+      health: () => this.#health?.view() ?? null,
+      connect: () => this.#data?.connect(0) ?? null,
+      env,
+      secrets,
+      logger,
+    });
   }
 
   /**
@@ -151,6 +165,7 @@ export class Supervisor {
       ownData: this.#housekeeping?.sample() ?? null,
       health: this.#health?.view() ?? null,
       maintenance: this.#maintenance?.status() ?? null,
+      incidents: this.#incidents.desk.openIncidents(),
       master: this.#master?.view() ?? null,
       message: this.#message,
       now,
@@ -177,6 +192,11 @@ export class Supervisor {
     const control = new ControlServer({
       path: controlSocketPath(config.stateDir),
       handlers: {
+        incidents: new IncidentCommands({
+          bot: config.bot.name,
+          incidents: this.#incidents.incidents,
+          queries: this.#metrics.queries,
+        }),
         status: () => this.status(),
         stop: (onProgress) => this.stop(onProgress),
         restart: (request, onProgress) => this.#restart(request, onProgress),
@@ -194,6 +214,7 @@ export class Supervisor {
     await control.listen();
     this.#control = control;
     await this.#feed.start();
+    await this.#incidents.start();
     if (config.http.enabled) await this.#startHttp(lock);
 
     this.#message = 'Starting the databases and asking Discord for the gateway.';
@@ -213,6 +234,7 @@ export class Supervisor {
       },
       logger,
       this.#options.onSecret,
+      (tier, reason) => this.#incidents.onServerDeath(tier, reason),
     );
     this.#tiers = tiers;
     const signal = this.#abort.signal;
@@ -372,6 +394,7 @@ export class Supervisor {
       emit: (event) => {
         logEvent(logger, event);
         this.#feed.onEvent(event);
+        this.#incidents.onMasterEvent(event);
       },
     });
     this.#master = master;
@@ -396,17 +419,15 @@ export class Supervisor {
   #startHealth(discordApi: string, { databaseUrls, redisUrl }: TierAddresses): void {
     if (this.#stop !== null) return; // stopped by hand in the middle of the start
     const { config, env, secrets, logger } = this.#options;
-    this.#health = createHealthChecker({
-      config,
+    const looked = {
       live: () => this.#master?.view() ?? null,
       discordApi,
       databaseUrls,
       redis: redisSource(config.redis, redisUrl),
-      env,
-      secrets,
-      logger,
-    });
+    };
+    this.#health = createHealthChecker({ ...looked, config, env, secrets, logger });
     this.#health.start();
+    this.#incidents.watch(looked);
   }
 
   #startMaintenance({ databaseUrls }: TierAddresses): void {
@@ -414,8 +435,11 @@ export class Supervisor {
     const { config, version, logger } = this.#options;
     this.#maintenance = new SupervisorMaintenance({
       ...{ config, version, databaseUrls, logger },
-      busy: () => null,
-      onEvent: (event) => this.#feed.onMaintenance(event),
+      busy: () => busyByIncidents(this.#incidents.desk.openIncidents()),
+      onEvent: (event) => {
+        this.#feed.onMaintenance(event);
+        signalMaintenance(this.#incidents.desk, event);
+      },
       onStep: (step) => this.#feed.onMaintenanceStep(step),
       releases: null,
       cleanups: [],
@@ -519,9 +543,11 @@ export class Supervisor {
     this.#health?.stop();
     this.#health = null;
     await this.#settle('maintenance', this.#maintenance?.stop());
+    const incidents = this.#incidents.stop();
     await this.#stopClusters(config.sharding.stopTimeout);
     await this.#settle('REST guard', this.#restGuard?.stop());
     await this.#settle('sandbox', this.#sandbox?.stop());
+    await this.#settle('incidents', incidents);
     await this.#settle('housekeeping', this.#housekeeping?.stop());
     await this.#settle('database shards', this.#data?.stop());
     await this.#settle('databases', this.#tiers?.stop());

@@ -79,6 +79,7 @@ export function aStatus(clusters = 4, perCluster = 4, over: Partial<Status> = {}
     data: null,
     health: null,
     maintenance: null,
+    incidents: [],
     rest: null,
     verdict: 'well',
     problems: [],

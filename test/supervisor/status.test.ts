@@ -49,6 +49,7 @@ function input(state: ClusterState): StatusInput {
     ownData: null,
     health: null,
     maintenance: null,
+    incidents: [],
     rest: null,
     master: {
       totalShards: 1,

@@ -163,4 +163,23 @@ CREATE TABLE botctl.maintenance_step (
 );
 `,
   },
+  {
+    // Only the first database shard is asked for it.
+    name: '0004-incident',
+    sql: `
+CREATE TABLE botctl.incident (
+  id text PRIMARY KEY,
+  type text NOT NULL,
+  rule text NOT NULL,
+  scope text NOT NULL,
+  severity text NOT NULL,
+  state text NOT NULL,
+  opened_at timestamptz NOT NULL,
+  resolved_at timestamptz,
+  updated_at timestamptz NOT NULL,
+  body jsonb NOT NULL
+);
+CREATE INDEX incident_opened ON botctl.incident (opened_at);
+`,
+  },
 ];
