@@ -80,6 +80,8 @@ function empty(stateDir: string, record: SupervisorRecord | null, name: string):
     data: null,
     health: null,
     maintenance: null,
+    deploy: null,
+    capacity: null,
     incidents: [],
     verdict: 'down',
     problems: [],

@@ -1,4 +1,5 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { CapacityReport } from '../capacity/report';
 import {
   ControlError,
   type ApiError,
@@ -12,6 +13,7 @@ import {
   type Status,
 } from './contract';
 import type { MaintainRequest, MaintenanceOverview } from './maintenance-contract';
+import type { DeployRequest, RollbackRequest, RolloutOrder } from './deploy-contract';
 import {
   INCIDENTS_PATH,
   type IncidentDetail,
@@ -75,6 +77,10 @@ export class ControlClient {
     return parseJson(text) as DbOverview;
   }
 
+  async capacity({ timeoutMs = 30_000 }: { timeoutMs?: number } = {}): Promise<CapacityReport> {
+    return (await this.#get('/v1/capacity', timeoutMs)) as CapacityReport;
+  }
+
   async listMetrics({ timeoutMs = 10_000 }: { timeoutMs?: number } = {}): Promise<MetricList> {
     return (await this.#get('/v1/metrics', timeoutMs)) as MetricList;
   }
@@ -134,6 +140,26 @@ export class ControlClient {
 
   async maintain(request: MaintainRequest, onProgress: (line: Progress) => void): Promise<Progress> {
     return await this.#stream('/v1/maintain', request, onProgress);
+  }
+
+  async deploy(request: DeployRequest, onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/deploy', request, onProgress);
+  }
+
+  async rollback(request: RollbackRequest, onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/rollback', request, onProgress);
+  }
+
+  async followRollout(onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/rollout', {}, onProgress);
+  }
+
+  async orderRollout(order: RolloutOrder, onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream(`/v1/rollout/${order}`, {}, onProgress);
+  }
+
+  async reload(onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/reload', {}, onProgress);
   }
 
   async #stream(path: string, body: object, onProgress: (line: Progress) => void): Promise<Progress> {

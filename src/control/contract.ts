@@ -3,6 +3,7 @@
  * folder). Bodies are JSON. Errors are `ApiError` with a proper status code.
  */
 
+import type { CapacityReport, CapacityStatus } from '../capacity/report';
 import type { GuardSnapshot } from '../rest-guard/stats';
 import type {
   MaintainRequest,
@@ -10,6 +11,7 @@ import type {
   MaintenanceReport,
   MaintenanceStatus,
 } from './maintenance-contract';
+import type { DeployHandlers, DeployStatus } from './deploy-contract';
 import type { IncidentHandlers, IncidentStatus } from './incidents';
 
 export const CONTROL_API_VERSION = 1;
@@ -258,6 +260,10 @@ export interface Status {
   health: HealthStatus | null;
   /** null: there are no database shards, or they are not up yet. */
   maintenance: MaintenanceStatus | null;
+  /** null: the bot is not up yet. */
+  deploy: DeployStatus | null;
+  /** null: nothing was looked ahead for yet. */
+  capacity: CapacityStatus | null;
   /** Open ones that stand for themselves, the most severe first. */
   incidents: IncidentStatus[];
   /** well: all shards ready, nothing unhealthy; degraded: something is not so; down: no supervisor. Decides the exit code 0, 1, 3. */
@@ -283,6 +289,8 @@ export interface Progress {
   text: string;
   /** With the last line of `botctl maintain --now`. */
   report?: MaintenanceReport;
+  /** How much is done, as a share of 1. */
+  share?: number;
 }
 
 /** A guild, or with `abort` the one whose move is taken back. Ids are text. */
@@ -364,7 +372,7 @@ export interface ApiError {
 }
 
 /** Routes; `progress` routes answer with newline-delimited `Progress`. */
-export interface ControlHandlers {
+export interface ControlHandlers extends DeployHandlers {
   incidents: IncidentHandlers;
   /** GET /v1/status */
   status(): Status;
@@ -377,6 +385,8 @@ export interface ControlHandlers {
    * (labels with commas; empty: all in one); `label.NAME=VALUE`; `stat`; `top`; `latest`.
    */
   metrics(params: URLSearchParams): MetricList | MetricRange | MetricLatest;
+  /** GET /v1/capacity */
+  capacity(): Promise<CapacityReport>;
   /** GET /v1/db */
   dbOverview(): Promise<DbOverview>;
   /** POST /v1/db/move */

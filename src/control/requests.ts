@@ -52,7 +52,7 @@ export function parseMaintain(text: string): MaintainRequest {
   return { ...(tasks !== undefined && { tasks }), dryRun, force };
 }
 
-function parseBody(text: string, known: readonly string[], example: string): Record<string, unknown> {
+export function parseBody(text: string, known: readonly string[], example: string): Record<string, unknown> {
   let body: unknown;
   try {
     body = text === '' ? {} : JSON.parse(text);

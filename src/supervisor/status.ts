@@ -1,3 +1,4 @@
+import type { CapacityStatus } from '../capacity';
 import type { HealthScope, HealthView } from '../health';
 import {
   CONTROL_API_VERSION,
@@ -7,6 +8,7 @@ import {
   type Status,
 } from '../control/contract';
 import type { MaintenanceStatus } from '../control/maintenance-contract';
+import type { DeployStatus } from '../control/deploy-contract';
 import type { Incident } from '../incidents';
 import type { DataSample } from '../ipc/data-sample';
 import type { MasterView } from '../sharding/master';
@@ -37,6 +39,10 @@ export interface StatusInput {
   health: HealthView | null;
   /** null: there are no database shards, or they are not up yet. */
   maintenance: MaintenanceStatus | null;
+  /** null: the bot is not up yet. */
+  deploy: DeployStatus | null;
+  /** null: nothing was looked ahead for yet. */
+  capacity: CapacityStatus | null;
   /** Those that are not resolved. */
   incidents: readonly Incident[];
   /** null while the master does not exist yet. */
@@ -77,6 +83,8 @@ export function buildStatus(input: StatusInput): Status {
     data: input.data === null ? null : buildDataStatus(input.data, samplesOf(input)),
     health: input.health === null ? null : buildHealthStatus(input.health),
     maintenance: input.maintenance,
+    deploy: input.deploy,
+    capacity: input.capacity,
     incidents: incidentStatus(input.incidents, now),
     verdict: well ? 'well' : 'degraded',
     problems,

@@ -2,10 +2,12 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { Config } from '../config';
+import { ConfigError, type Config } from '../config';
+import type { CapacityReport } from '../capacity';
 import { ControlError, type Progress, type RestartRequest, type Status } from '../control/contract';
 import { ControlServer } from '../control/server';
 import { controlSocketPath, ensurePrivateDir, socketDir } from '../control/socket-path';
+import { ReleaseStore } from '../deploy';
 import type { HealthChecker } from '../health';
 import { HttpServer } from '../http';
 import type { GatewayBot } from '../ipc/messages';
@@ -14,17 +16,21 @@ import type { RestGuardBoot } from '../ipc/rest-guard';
 import { systemClock } from '../sharding/clock';
 import type { Cluster } from '../sharding/cluster';
 import { fetchGatewayBot } from '../sharding/gateway-info';
-import { Master } from '../sharding/master';
+import { Master, type MasterView } from '../sharding/master';
 import { SESSIONS_DIR } from '../sharding/session-store';
 import { LocalShardAssignment, planClusters } from '../sharding/plan';
 import { previousTotalShards } from '../sharding/previous-run';
 
 import { dataOwner, type DataSettings } from '../data/settings';
-import { botSpec } from './bot-spec';
+import { clusterSettingsOf } from './cluster-settings';
+import { Capacity } from './capacity';
 import { DataCommands } from './data-commands';
 import { DataHousekeeping } from './data-housekeeping';
 import { dataSettings } from './data-settings';
 import { DataTier } from './data-tier';
+import { incidentsInTheWay, tellIncidents } from './deploy-incidents';
+import { logDeployEvent } from './deploy-log';
+import { Deployments } from './deployments';
 import { logEvent } from './event-log';
 import { createHealthChecker } from './health';
 import { SupervisorMaintenance } from './maintenance';
@@ -33,7 +39,9 @@ import { IncidentCommands } from './incident-commands';
 import { IncidentWatch } from './incidents';
 import { controlMetrics, httpMetrics } from './metrics-answers';
 import { MetricsFeed } from './metrics-feed';
-import { handoffSettings, replaceCluster } from './replace';
+import { ReleaseSpecs, type CommonSpec } from './releases';
+import { applyReload, type ReloadConfig } from './reload';
+import { replaceCluster } from './replace';
 import { RestGuardProcess } from './rest-guard-process';
 import { logRestEvent } from './rest-guard-log';
 import { SandboxProcess } from './sandbox-process';
@@ -56,6 +64,8 @@ export interface SupervisorOptions {
   /** Secrets of the config; what comes into being later goes to `onSecret`. */
   secrets: readonly string[];
   onSecret: (secret: string) => void;
+  /** Reads the config file again. @throws ConfigError */
+  reloadConfig: ReloadConfig;
   logger: Logger;
 }
 
@@ -83,8 +93,10 @@ export class Supervisor {
   #data: DataTier | null = null;
   #housekeeping: DataHousekeeping | null = null;
   #master: Master | null = null;
+  #deployments: Deployments | null = null;
   #health: HealthChecker | null = null;
   #maintenance: SupervisorMaintenance | null = null;
+  #capacity: Capacity | null = null;
   #statusTimer: NodeJS.Timeout | null = null;
   #message: string | null = null;
   #stop: Promise<void> | null = null;
@@ -165,6 +177,8 @@ export class Supervisor {
       ownData: this.#housekeeping?.sample() ?? null,
       health: this.#health?.view() ?? null,
       maintenance: this.#maintenance?.status() ?? null,
+      deploy: this.#deployments?.view() ?? null,
+      capacity: this.#capacity?.status ?? null,
       incidents: this.#incidents.desk.openIncidents(),
       master: this.#master?.view() ?? null,
       message: this.#message,
@@ -201,6 +215,7 @@ export class Supervisor {
         stop: (onProgress) => this.stop(onProgress),
         restart: (request, onProgress) => this.#restart(request, onProgress),
         metrics: (params) => controlMetrics(this.#metrics, params),
+        capacity: () => this.#capacityReport(),
         dbOverview: () => commands.dbOverview(),
         moveGuild: (request, onProgress) => commands.moveGuild(request, onProgress),
         abortMove: (request, onProgress) => commands.abortMove(request, onProgress),
@@ -208,6 +223,11 @@ export class Supervisor {
         migrate: (onProgress) => commands.migrate(onProgress),
         maintenance: () => this.#maintained().overview(),
         maintain: (request, onProgress) => this.#maintained().maintain(request, onProgress),
+        deploy: (request, onProgress) => this.#running().deploy(request, onProgress),
+        rollback: (request, onProgress) => this.#running().rollback(request, onProgress),
+        followRollout: (onProgress) => this.#running().follow(onProgress),
+        orderRollout: (order, onProgress) => this.#running().order(order, onProgress),
+        reload: (onProgress) => this.#running().reload(onProgress),
       },
       log: logger,
     });
@@ -247,6 +267,7 @@ export class Supervisor {
     await this.#startMaster({ gateway, asOf, api, ...addresses });
     this.#startHealth(api, addresses);
     this.#startMaintenance(addresses);
+    this.#startCapacity(addresses);
     lock.update({ state: 'running' });
     this.#notify.ready();
     this.#statusTimer = setInterval(() => this.#tellStatus(), STATUS_INTERVAL_MS).unref();
@@ -340,47 +361,36 @@ export class Supervisor {
     const shardCount = plan.clusters.reduce((sum, { shardIds }) => sum + shardIds.length, 0);
     logger.info(`plan: ${shardCount} of ${plan.totalShards} shards in ${plan.clusters.length} clusters`);
 
+    const store = new ReleaseStore(stateDir);
+    const common: CommonSpec = {
+      entry: bot.entry,
+      args: bot.args,
+      nodeArgs: bot.nodeArgs,
+      cwd: bot.cwd,
+      env,
+      botEnv: bot.env,
+      token: bot.token,
+      databaseUrls: found.databaseUrls,
+      redisUrl: found.redisUrl,
+      data,
+      secrets,
+      discordApi: found.api,
+      restGuard: config.rest.guard,
+      version,
+    };
+    const specs = new ReleaseSpecs(store, common);
+    const clusterSettings = clusterSettingsOf(config);
     const master = new Master({
       plan,
-      bot: botSpec({
-        entry: bot.entry,
-        args: bot.args,
-        nodeArgs: bot.nodeArgs,
-        cwd: bot.cwd,
-        env,
-        botEnv: bot.env,
-        token: bot.token,
-        databaseUrls: found.databaseUrls,
-        redisUrl: found.redisUrl,
-        data,
-        secrets,
-        discordApi: found.api,
-        restGuard: config.rest.guard,
-        version,
-      }),
+      bot: specs.current(),
+      specOf: (release) => specs.of(release),
       gateway: found.gateway,
       gatewayAsOf: found.asOf,
       discordApi: found.api,
       restGuard,
       stateDir,
       agentSocket: join(socketDir(stateDir), 'agents.sock'),
-      cluster: {
-        spawnTimeoutMs: sharding.spawnTimeout,
-        hangTimeoutMs: sharding.hangTimeout,
-        stopTimeoutMs: sharding.stopTimeout,
-        sampleIntervalMs: config.metrics.interval,
-        graceMs: sharding.graceTime,
-        restart: {
-          backoffMinMs: sharding.restart.backoffMin,
-          backoffMaxMs: sharding.restart.backoffMax,
-          jitter: sharding.restart.jitter,
-          maxRestarts: sharding.restart.maxRestarts,
-          windowMs: sharding.restart.window,
-          crashLoopRetryMs: sharding.restart.crashLoopRetry,
-          stableAfterMs: sharding.restart.stableAfter,
-        },
-        handoff: handoffSettings(sharding),
-      },
+      cluster: clusterSettings,
       identify: { reserve: identify.reserve, intervalMs: identify.interval, marginMs: identify.margin },
       gate: {
         backoffMinMs: gate.backoffMin,
@@ -394,12 +404,38 @@ export class Supervisor {
       emit: (event) => {
         logEvent(logger, event);
         this.#feed.onEvent(event);
+        this.#deployments?.onEvent(event);
         this.#incidents.onMasterEvent(event);
       },
     });
     this.#master = master;
+    const deployments = new Deployments({
+      config,
+      store,
+      specs,
+      master: () => master,
+      metrics: this.#metrics,
+      health: () => this.#health?.view() ?? null,
+      openIncidents: () => incidentsInTheWay(this.#incidents.desk),
+      gateway: found.gateway,
+      discordApi: found.api,
+      clock: systemClock,
+      emit: (event) => {
+        logDeployEvent(logger, event);
+        tellIncidents(this.#incidents.desk, event);
+      },
+      reload: async (tell) => {
+        const loaded = await this.#readConfig();
+        for (const secret of loaded.secrets) this.#options.onSecret(secret);
+        const fresh = applyReload(config, loaded, clusterSettings, tell);
+        return new ReleaseSpecs(store, { ...common, ...fresh, secrets: [...secrets, ...loaded.secrets] });
+      },
+    });
+    this.#deployments = deployments;
+    deployments.assign();
     if (this.#options.retryFatal) master.clearFatal();
     await master.start();
+    deployments.goOn();
     if (this.#data !== null) this.#keepHouse(this.#data, master, data);
   }
 
@@ -435,16 +471,21 @@ export class Supervisor {
     const { config, version, logger } = this.#options;
     this.#maintenance = new SupervisorMaintenance({
       ...{ config, version, databaseUrls, logger },
-      busy: () => busyByIncidents(this.#incidents.desk.openIncidents()),
+      busy: () => busyByIncidents(this.#incidents.desk.openIncidents()) ?? this.#rollout(),
       onEvent: (event) => {
         this.#feed.onMaintenance(event);
         signalMaintenance(this.#incidents.desk, event);
       },
       onStep: (step) => this.#feed.onMaintenanceStep(step),
-      releases: null,
+      pruneReleases: this.#deployments === null ? null : () => this.#deployments?.prune() ?? null,
       cleanups: [],
     });
     this.#maintenance.start();
+  }
+
+  #rollout(): string | null {
+    const phase = this.#deployments?.view().rollout?.phase;
+    return phase === 'running' || phase === 'rolling-back' ? 'a rollout is under way' : null;
   }
 
   #maintained(): SupervisorMaintenance {
@@ -452,6 +493,20 @@ export class Supervisor {
       throw new ControlError(409, 'There are no databases to maintain.', 'See postgres in `botctl status`.');
     }
     return this.#maintenance;
+  }
+
+  #startCapacity({ databaseUrls }: TierAddresses): void {
+    if (this.#stop !== null) return; // stopped by hand in the middle of the start
+    const { config, logger } = this.#options;
+    const master = (): MasterView | null => this.#master?.view() ?? null;
+    const { desk: incidents } = this.#incidents;
+    this.#capacity = new Capacity({ config, master, data: this.#data, databaseUrls, incidents, logger });
+    void this.#capacity.start();
+  }
+
+  #capacityReport(): Promise<CapacityReport> {
+    if (this.#capacity === null) throw new ControlError(409, 'The supervisor is starting or stopping.');
+    return this.#capacity.report();
   }
 
   /** The limiter for all clusters; what each of them has to know of it. */
@@ -504,6 +559,24 @@ export class Supervisor {
     });
   }
 
+  /** @throws ControlError when the config is broken */
+  async #readConfig(): ReturnType<ReloadConfig> {
+    try {
+      return await this.#options.reloadConfig();
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      throw new ControlError(400, `Nothing was reloaded: ${error.message}`, 'See: botctl config check');
+    }
+  }
+
+  /** @throws ControlError while there are no clusters yet, or no longer */
+  #running(): Deployments {
+    if (this.#deployments === null || this.#stop !== null) {
+      throw new ControlError(409, 'The supervisor is starting or stopping.');
+    }
+    return this.#deployments;
+  }
+
   async #reconnect(master: Master, shardId: number, onProgress: (line: Progress) => void): Promise<void> {
     const cluster = master.clusterOfShard(shardId);
     if (cluster === undefined) throw new ControlError(404, `There is no shard ${shardId} here.`);
@@ -543,8 +616,10 @@ export class Supervisor {
     this.#health?.stop();
     this.#health = null;
     await this.#settle('maintenance', this.#maintenance?.stop());
+    await this.#settle('rollout', this.#deployments?.stop());
     const incidents = this.#incidents.stop();
     await this.#stopClusters(config.sharding.stopTimeout);
+    await this.#settle('capacity', this.#capacity?.stop());
     await this.#settle('REST guard', this.#restGuard?.stop());
     await this.#settle('sandbox', this.#sandbox?.stop());
     await this.#settle('incidents', incidents);

@@ -178,6 +178,7 @@ describe('the command line', () => {
             return Promise.resolve();
           },
           metrics: () => ({ retentionSeconds: 86_400, metrics: [] }),
+          capacity: () => Promise.reject(new ControlError(409, 'starting')),
           dbOverview: () => Promise.resolve({ moves: [], migrations: [] }),
           moveGuild: () => Promise.resolve(),
           abortMove: () => Promise.resolve(),
@@ -185,6 +186,11 @@ describe('the command line', () => {
           migrate: () => Promise.resolve(),
           maintenance: () => Promise.reject(new Error('nobody asks')),
           maintain: () => Promise.resolve(),
+          deploy: () => Promise.resolve(),
+          rollback: () => Promise.resolve(),
+          followRollout: () => Promise.resolve(),
+          orderRollout: () => Promise.resolve(),
+          reload: () => Promise.resolve(),
           restart: (request, onProgress) => {
             asked.push(request);
             if (request.cluster === 99)

@@ -79,6 +79,8 @@ export function aStatus(clusters = 4, perCluster = 4, over: Partial<Status> = {}
     data: null,
     health: null,
     maintenance: null,
+    deploy: null,
+    capacity: null,
     incidents: [],
     rest: null,
     verdict: 'well',

@@ -49,6 +49,8 @@ function input(state: ClusterState): StatusInput {
     ownData: null,
     health: null,
     maintenance: null,
+    deploy: null,
+    capacity: null,
     incidents: [],
     rest: null,
     master: {
