@@ -113,6 +113,19 @@ export function buildProgram(context: CliContext): Program {
     .option('--json', 'Print JSON.')
     .action(act(async () => (await import('./commands/metrics.js')).metrics));
 
+  define(program, 'recover', 'Show what botctl does about incidents, or do it by hand.', [
+    'botctl recover                                  # strategies, their limits, what was done lately',
+    'botctl recover memory-pressure --scope cluster:3 --dry-run',
+    'botctl recover shard-stuck --scope shard:17',
+    'botctl recover --end-outage                     # Discord is back, whatever the evidence says',
+  ])
+    .argument('[type]', 'Incident type, as `botctl recover` lists them.')
+    .option('--scope <scope>', 'What it is about: cluster:3, shard:17, db:0, redis, bot. Absent: the open incident.')
+    .option('--dry-run', 'Only say what would be done.')
+    .option('--end-outage', 'End outage mode, and try the gateway at once.')
+    .option('--json', 'Print JSON.')
+    .action(act(async () => (await import('./commands/recover.js')).recover));
+  defineIncidents(define, act, program);
   define(program, 'capacity', 'Look ahead: what is in use of which limit, when it is used up, what to change.', [
     'botctl capacity',
     'botctl capacity --plot',
@@ -122,7 +135,6 @@ export function buildProgram(context: CliContext): Program {
     .option('--plot', 'With a curve of the last 30 days and of the next 30 for each limit.')
     .addHelpText('after', '\nExit codes: 0 no limit is near, 1 there is something to change, 3 not running.')
     .action(act(async () => (await import('./commands/capacity.js')).capacity));
-  defineIncidents(define, act, program);
 
   define(program, 'logs', 'Show the logs of the supervisor and of the bot.', [
     'botctl logs -n 50',
@@ -149,8 +161,8 @@ export function buildProgram(context: CliContext): Program {
     .option('--force', 'Overwrite an existing file.')
     .action(act(async () => (await import('./commands/init.js')).init));
 
-  defineMaintenance(define, act, program);
   defineDeploy(define, act, program);
+  defineMaintenance(define, act, program);
   defineConfig(define, act, program);
   defineDb(define, act, program);
   defineSandbox(define, act, program);
@@ -461,6 +473,14 @@ function defineSandbox(define: Define, act: Act, program: Command): void {
     .option('--status <status>', 'HTTP status.', number(400, 599))
     .option('--count <count>', 'How many requests.', number(0, 1_000_000))
     .option('--seconds <seconds>', 'For how long.', number(0, 86_400));
+  fault('rest-slow', 'Answer REST requests late.', 'rest-slow --ms 5000 --seconds 60')
+    .option('--ms <ms>', 'How late.', number(0, 600_000))
+    .option('--seconds <seconds>', 'For how long.', number(0, 86_400));
+  fault('rest-429', 'Answer every REST request with 429.', 'rest-429 --seconds 30').option(
+    '--seconds <seconds>',
+    'For how long.',
+    number(0, 86_400),
+  );
   fault('guild-outage', 'Make guilds unavailable.', 'guild-outage --guilds 50 --seconds 30')
     .option('--guilds <count>', 'How many.', number(1, 1_000_000))
     .option('--seconds <seconds>', 'For how long.', number(0, 86_400));

@@ -1,11 +1,14 @@
 import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
+import type { CapacityStatus } from '../capacity';
 import type { RestGuardStatus } from '../control/contract';
 import type { MaintenanceStatus } from '../control/maintenance-contract';
 import type { MaintenanceEvent, StepReport } from '../maintenance';
 import { dataGauges } from '../metrics/data-facts';
 import type { Fact, MetricArchive, Metrics } from '../metrics';
+import type { ActionRecord } from '../recovery';
 import type { MasterEvent } from '../sharding/events';
 import type { MasterView } from '../sharding/master';
+import { capacityFacts } from './capacity-facts';
 import { maintenanceGauges } from './maintenance-facts';
 import { guardCounters, guardGauges } from './rest-guard-facts';
 import { SourceTotals } from './source-totals';
@@ -20,6 +23,8 @@ export interface FeedView {
   rest: RestGuardStatus | null;
   /** null: there is none, or it is not up yet. */
   maintenance: MaintenanceStatus | null;
+  /** null: nothing was looked ahead for yet. */
+  capacity: CapacityStatus | null;
 }
 
 const RESOLUTION_MS = 20;
@@ -115,6 +120,11 @@ export class MetricsFeed {
     }
   }
 
+  onRecovery({ type, step, outcome, dryRun }: ActionRecord): void {
+    if (dryRun) return;
+    this.metrics.count('recovery_actions_total', { type, step, outcome: outcome?.ok === true ? 'ok' : 'failed' });
+  }
+
   onMaintenance(event: MaintenanceEvent): void {
     if (event.type === 'maintenance.ended') this.metrics.count('maintenance_runs_total', { outcome: event.outcome });
     if (event.type === 'maintenance.skipped') this.metrics.count('maintenance_runs_total', { outcome: 'skipped' });
@@ -126,12 +136,13 @@ export class MetricsFeed {
 
   #collect(): void {
     try {
-      const { master, tiers, rest, maintenance } = this.look();
+      const { master, tiers, rest, maintenance, capacity } = this.look();
       this.metrics.set([
         ...this.#own(),
         ...tierFacts(tiers),
         ...(rest === null ? [] : guardGauges(rest)),
         ...(maintenance === null ? [] : maintenanceGauges(maintenance, Date.now())),
+        ...(capacity === null ? [] : capacityFacts(capacity)),
         ...(master === null ? [] : masterFacts(master)),
       ]);
       if (rest !== null && rest.figures !== null) this.#guardTotals.take(rest.figures, guardCounters(rest));

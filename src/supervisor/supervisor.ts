@@ -33,10 +33,10 @@ import { logDeployEvent } from './deploy-log';
 import { Deployments } from './deployments';
 import { logEvent } from './event-log';
 import { createHealthChecker } from './health';
-import { SupervisorMaintenance } from './maintenance';
-import { busyByIncidents, signalMaintenance } from './maintenance-incidents';
 import { IncidentCommands } from './incident-commands';
 import { IncidentWatch } from './incidents';
+import { SupervisorMaintenance } from './maintenance';
+import { busyByIncidents, signalMaintenance } from './maintenance-incidents';
 import { controlMetrics, httpMetrics } from './metrics-answers';
 import { MetricsFeed } from './metrics-feed';
 import { ReleaseSpecs, type CommonSpec } from './releases';
@@ -49,6 +49,7 @@ import { SdNotify } from './sd-notify';
 import { prepareStateDir } from './state-dir';
 import { buildStatus } from './status';
 import { SupervisorLock } from './supervisor-lock';
+import { Recovery } from './recovery';
 import { redisSource } from './redis-source';
 import { type TierAddresses, Tiers } from './tiers';
 import { readTls } from './tls';
@@ -95,8 +96,9 @@ export class Supervisor {
   #master: Master | null = null;
   #deployments: Deployments | null = null;
   #health: HealthChecker | null = null;
-  #maintenance: SupervisorMaintenance | null = null;
+  readonly #recovery: Recovery;
   #capacity: Capacity | null = null;
+  #maintenance: SupervisorMaintenance | null = null;
   #statusTimer: NodeJS.Timeout | null = null;
   #message: string | null = null;
   #stop: Promise<void> | null = null;
@@ -119,6 +121,7 @@ export class Supervisor {
         tiers: this.#tiers?.status ?? null,
         rest: this.#restGuard?.status ?? null,
         maintenance: this.#maintenance?.status() ?? null,
+        capacity: this.#capacity?.status ?? null,
       }),
       config.metrics.interval,
       this.#metrics.archive(join(config.stateDir, 'metrics'), onError),
@@ -132,6 +135,17 @@ export class Supervisor {
       connect: () => this.#data?.connect(0) ?? null,
       env,
       secrets,
+      logger,
+    });
+    this.#recovery = new Recovery({
+      config,
+      desk: this.#incidents.desk,
+      master: () => this.#master,
+      tiers: () => this.#tiers,
+      data: () => this.#data,
+      restGuard: () => this.#restGuard,
+      busy: () => null,
+      onAction: (record) => this.#feed.onRecovery(record),
       logger,
     });
   }
@@ -173,13 +187,14 @@ export class Supervisor {
       stateDir: config.stateDir,
       tiers: this.#tiers?.status ?? NO_TIERS,
       rest: this.#restGuard?.status ?? null,
+      outage: this.#recovery.outage,
       data: this.#data?.view() ?? null,
       ownData: this.#housekeeping?.sample() ?? null,
       health: this.#health?.view() ?? null,
-      maintenance: this.#maintenance?.status() ?? null,
       deploy: this.#deployments?.view() ?? null,
-      capacity: this.#capacity?.status ?? null,
       incidents: this.#incidents.desk.openIncidents(),
+      capacity: this.#capacity?.status ?? null,
+      maintenance: this.#maintenance?.status() ?? null,
       master: this.#master?.view() ?? null,
       message: this.#message,
       now,
@@ -221,13 +236,16 @@ export class Supervisor {
         abortMove: (request, onProgress) => commands.abortMove(request, onProgress),
         rebalance: (request, onProgress) => commands.rebalance(request, onProgress),
         migrate: (onProgress) => commands.migrate(onProgress),
-        maintenance: () => this.#maintained().overview(),
-        maintain: (request, onProgress) => this.#maintained().maintain(request, onProgress),
         deploy: (request, onProgress) => this.#running().deploy(request, onProgress),
         rollback: (request, onProgress) => this.#running().rollback(request, onProgress),
         followRollout: (onProgress) => this.#running().follow(onProgress),
         orderRollout: (order, onProgress) => this.#running().order(order, onProgress),
         reload: (onProgress) => this.#running().reload(onProgress),
+        recovery: () => this.#recovery.overview(),
+        recover: (request, onProgress) => this.#recovery.recover(request, onProgress),
+        endOutage: () => this.#recovery.endOutage(),
+        maintenance: () => this.#maintained().overview(),
+        maintain: (request, onProgress) => this.#maintained().maintain(request, onProgress),
       },
       log: logger,
     });
@@ -266,8 +284,8 @@ export class Supervisor {
     this.#message = null;
     await this.#startMaster({ gateway, asOf, api, ...addresses });
     this.#startHealth(api, addresses);
-    this.#startMaintenance(addresses);
     this.#startCapacity(addresses);
+    this.#startMaintenance(addresses);
     lock.update({ state: 'running' });
     this.#notify.ready();
     this.#statusTimer = setInterval(() => this.#tellStatus(), STATUS_INTERVAL_MS).unref();
@@ -406,6 +424,7 @@ export class Supervisor {
         this.#feed.onEvent(event);
         this.#deployments?.onEvent(event);
         this.#incidents.onMasterEvent(event);
+        this.#recovery.onEvent(event);
       },
     });
     this.#master = master;
@@ -464,6 +483,21 @@ export class Supervisor {
     this.#health = createHealthChecker({ ...looked, config, env, secrets, logger });
     this.#health.start();
     this.#incidents.watch(looked);
+    this.#recovery.start();
+  }
+
+  #startCapacity({ databaseUrls }: TierAddresses): void {
+    if (this.#stop !== null) return; // stopped by hand in the middle of the start
+    const { config, logger } = this.#options;
+    const master = (): MasterView | null => this.#master?.view() ?? null;
+    const { desk: incidents } = this.#incidents;
+    this.#capacity = new Capacity({ config, master, data: this.#data, databaseUrls, incidents, logger });
+    void this.#capacity.start();
+  }
+
+  #capacityReport(): Promise<CapacityReport> {
+    if (this.#capacity === null) throw new ControlError(409, 'The supervisor is starting or stopping.');
+    return this.#capacity.report();
   }
 
   #startMaintenance({ databaseUrls }: TierAddresses): void {
@@ -493,20 +527,6 @@ export class Supervisor {
       throw new ControlError(409, 'There are no databases to maintain.', 'See postgres in `botctl status`.');
     }
     return this.#maintenance;
-  }
-
-  #startCapacity({ databaseUrls }: TierAddresses): void {
-    if (this.#stop !== null) return; // stopped by hand in the middle of the start
-    const { config, logger } = this.#options;
-    const master = (): MasterView | null => this.#master?.view() ?? null;
-    const { desk: incidents } = this.#incidents;
-    this.#capacity = new Capacity({ config, master, data: this.#data, databaseUrls, incidents, logger });
-    void this.#capacity.start();
-  }
-
-  #capacityReport(): Promise<CapacityReport> {
-    if (this.#capacity === null) throw new ControlError(409, 'The supervisor is starting or stopping.');
-    return this.#capacity.report();
   }
 
   /** The limiter for all clusters; what each of them has to know of it. */
@@ -615,9 +635,10 @@ export class Supervisor {
     if (this.#statusTimer !== null) clearInterval(this.#statusTimer);
     this.#health?.stop();
     this.#health = null;
-    await this.#settle('maintenance', this.#maintenance?.stop());
     await this.#settle('rollout', this.#deployments?.stop());
+    this.#recovery.stop();
     const incidents = this.#incidents.stop();
+    await this.#settle('maintenance', this.#maintenance?.stop());
     await this.#stopClusters(config.sharding.stopTimeout);
     await this.#settle('capacity', this.#capacity?.stop());
     await this.#settle('REST guard', this.#restGuard?.stop());

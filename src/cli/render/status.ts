@@ -11,9 +11,9 @@ import { capacityLine } from './capacity';
 import { renderColumns, type Column } from './columns';
 import { formatBytes, formatCount, formatDuration, formatPlural, formatRanges, plainText } from './format';
 import { HEALTH_TONES, summary } from './health';
-import { maintenanceFact } from './maintenance';
 import { PHASE_TONES, rolloutLine } from './releases';
 import { SEVERITY_TONES, incidentLine } from './incidents';
+import { maintenanceFact } from './maintenance';
 import { restLine } from './rest';
 import { CLUSTER_TONES, SHARD_TONES, headlineOf } from './states';
 import { Style, visibleWidth, type StyleOptions } from './style';
@@ -217,9 +217,9 @@ class StatusPage {
       ...this.#fact('Postgres', this.#postgres(postgres)),
       ...this.#fact('Redis', this.#server(redis)),
       ...this.#data(),
-      ...this.#maintenance(),
       ...this.#deploy(),
       ...(capacity === null ? [] : this.#fact('Capacity', capacityLine(capacity, this.#style))),
+      ...this.#maintenance(),
       ...this.#fact('Supervisor', running.join(', ')),
     ];
   }

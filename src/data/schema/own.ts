@@ -129,41 +129,6 @@ CREATE UNIQUE INDEX move_open ON botctl.move (kind, unit) WHERE state IN ('copyi
   { name: '0002-deferred', sql: DEFER_TABLE_DDL },
   { name: '0003-cache', sql: CACHE_TABLE_DDL },
   {
-    name: '0004-maintenance',
-    // Used on shard 0.
-    sql: `
-CREATE TABLE botctl.maintenance_host (
-  one boolean PRIMARY KEY DEFAULT true CHECK (one),
-  host text NOT NULL,
-  since timestamptz NOT NULL
-);
-CREATE TABLE botctl.maintenance_run (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  host text NOT NULL,
-  trigger text NOT NULL,
-  started_at timestamptz NOT NULL DEFAULT now(),
-  ended_at timestamptz,
-  outcome text,
-  message text
-);
-CREATE TABLE botctl.maintenance_step (
-  run bigint NOT NULL REFERENCES botctl.maintenance_run ON DELETE CASCADE,
-  nr int NOT NULL,
-  task text NOT NULL,
-  shard int,
-  object text,
-  action text NOT NULL,
-  outcome text NOT NULL,
-  message text,
-  before jsonb,
-  after jsonb,
-  started_at timestamptz NOT NULL,
-  ms bigint NOT NULL,
-  PRIMARY KEY (run, nr)
-);
-`,
-  },
-  {
     // Only the first database shard is asked for it.
     name: '0004-incident',
     sql: `
@@ -197,6 +162,41 @@ CREATE TABLE botctl.capacity_hour (
   high float8 NOT NULL,
   limit_value float8,
   PRIMARY KEY (hour, resource, scope, part)
+);
+`,
+  },
+  {
+    name: '0006-maintenance',
+    // Used on shard 0.
+    sql: `
+CREATE TABLE botctl.maintenance_host (
+  one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  host text NOT NULL,
+  since timestamptz NOT NULL
+);
+CREATE TABLE botctl.maintenance_run (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  host text NOT NULL,
+  trigger text NOT NULL,
+  started_at timestamptz NOT NULL DEFAULT now(),
+  ended_at timestamptz,
+  outcome text,
+  message text
+);
+CREATE TABLE botctl.maintenance_step (
+  run bigint NOT NULL REFERENCES botctl.maintenance_run ON DELETE CASCADE,
+  nr int NOT NULL,
+  task text NOT NULL,
+  shard int,
+  object text,
+  action text NOT NULL,
+  outcome text NOT NULL,
+  message text,
+  before jsonb,
+  after jsonb,
+  started_at timestamptz NOT NULL,
+  ms bigint NOT NULL,
+  PRIMARY KEY (run, nr)
 );
 `,
   },
