@@ -113,6 +113,18 @@ export function buildProgram(context: CliContext): Program {
     .option('--json', 'Print JSON.')
     .action(act(async () => (await import('./commands/metrics.js')).metrics));
 
+  define(program, 'recover', 'Show what botctl does about incidents, or do it by hand.', [
+    'botctl recover                                  # strategies, their limits, what was done lately',
+    'botctl recover memory-pressure --scope cluster:3 --dry-run',
+    'botctl recover shard-stuck --scope shard:17',
+    'botctl recover --end-outage                     # Discord is back, whatever the evidence says',
+  ])
+    .argument('[type]', 'Incident type, as `botctl recover` lists them.')
+    .option('--scope <scope>', 'What it is about: cluster:3, shard:17, db:0, redis, bot. Absent: the open incident.')
+    .option('--dry-run', 'Only say what would be done.')
+    .option('--end-outage', 'End outage mode, and try the gateway at once.')
+    .option('--json', 'Print JSON.')
+    .action(act(async () => (await import('./commands/recover.js')).recover));
   define(program, 'capacity', 'Look ahead: what is in use of which limit, when it is used up, what to change.', [
     'botctl capacity',
     'botctl capacity --plot',
@@ -403,6 +415,14 @@ function defineSandbox(define: Define, act: Act, program: Command): void {
     .option('--status <status>', 'HTTP status.', number(400, 599))
     .option('--count <count>', 'How many requests.', number(0, 1_000_000))
     .option('--seconds <seconds>', 'For how long.', number(0, 86_400));
+  fault('rest-slow', 'Answer REST requests late.', 'rest-slow --ms 5000 --seconds 60')
+    .option('--ms <ms>', 'How late.', number(0, 600_000))
+    .option('--seconds <seconds>', 'For how long.', number(0, 86_400));
+  fault('rest-429', 'Answer every REST request with 429.', 'rest-429 --seconds 30').option(
+    '--seconds <seconds>',
+    'For how long.',
+    number(0, 86_400),
+  );
   fault('guild-outage', 'Make guilds unavailable.', 'guild-outage --guilds 50 --seconds 30')
     .option('--guilds <count>', 'How many.', number(1, 1_000_000))
     .option('--seconds <seconds>', 'For how long.', number(0, 86_400));

@@ -74,6 +74,7 @@ function empty(stateDir: string, record: SupervisorRecord | null, name: string):
       blocked: null,
     },
     gateway: { gate: 'passing', retryAt: null, reason: null },
+    outage: null,
     rest: null,
     postgres: { ...off, shards: 0 },
     redis: off,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { capacity } from './capacity-schema';
 import { health } from './health-schema';
+import { recovery } from './recovery-schema';
 import { incidents } from './incidents-schema';
 import { duration, flag, fraction, integer, oneOf, size, text, url } from './values';
 
@@ -519,6 +520,7 @@ export const schema = z.strictObject(
     cache,
     http,
     health,
+    recovery,
     incidents,
     metrics,
     deploy,

@@ -12,6 +12,7 @@ import {
   type RestartRequest,
   type Status,
 } from './contract';
+import type { RecoverRequest, RecoveryOverview } from './recovery-contract';
 import type { DeployRequest, RollbackRequest, RolloutOrder } from './deploy-contract';
 import {
   INCIDENTS_PATH,
@@ -127,6 +128,19 @@ export class ControlClient {
 
   async rebalance(request: RebalanceRequest, onProgress: (line: Progress) => void): Promise<Progress> {
     return await this.#stream('/v1/db/rebalance', request, onProgress);
+  }
+
+  async recovery({ timeoutMs = 10_000 }: { timeoutMs?: number } = {}): Promise<RecoveryOverview> {
+    return (await this.#get('/v1/recovery', timeoutMs)) as RecoveryOverview;
+  }
+
+  async recover(request: RecoverRequest, onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/recovery', request, onProgress);
+  }
+
+  async endOutage({ timeoutMs = 10_000 }: { timeoutMs?: number } = {}): Promise<void> {
+    const { response, text } = await this.#call('POST', '/v1/recovery/end-outage', {}, timeoutMs);
+    if (response.statusCode !== 200) throw refusal(response, text);
   }
 
   async migrate(onProgress: (line: Progress) => void): Promise<Progress> {

@@ -5,6 +5,7 @@
 
 import type { CapacityReport, CapacityStatus } from '../capacity/report';
 import type { GuardSnapshot } from '../rest-guard/stats';
+import type { OutageStatus, RecoverRequest, RecoveryOverview } from './recovery-contract';
 import type { DeployHandlers, DeployStatus } from './deploy-contract';
 import type { IncidentHandlers, IncidentStatus } from './incidents';
 
@@ -244,6 +245,8 @@ export interface Status {
   shards: ShardStatus[];
   identify: IdentifyStatus;
   gateway: GatewayStatus;
+  /** Discord itself is out, by what many shards have met; null: it is not. */
+  outage: OutageStatus | null;
   /** null: the clusters call Discord each by itself (`rest.guard: false`). */
   rest: RestGuardStatus | null;
   postgres: PostgresStatus;
@@ -385,6 +388,12 @@ export interface ControlHandlers extends DeployHandlers {
   abortMove(request: Pick<MoveRequest, 'guild'>, onProgress: (line: Progress) => void): Promise<void>;
   /** POST /v1/db/rebalance */
   rebalance(request: RebalanceRequest, onProgress: (line: Progress) => void): Promise<void>;
+  /** GET /v1/recovery */
+  recovery(): RecoveryOverview;
+  /** POST /v1/recovery */
+  recover(request: RecoverRequest, onProgress: (line: Progress) => void): Promise<void>;
+  /** POST /v1/recovery/end-outage */
+  endOutage(): void;
   /** POST /v1/db/migrate */
   migrate(onProgress: (line: Progress) => void): Promise<void>;
 }

@@ -3,9 +3,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { ControlError, type ApiError, type ControlHandlers, type Progress } from './contract';
+import { parseAbort, parseMove, parseRebalance, parseRecover, parseRestart } from './requests';
 import { deployRoute } from './deploy-routes';
 import { INCIDENTS_PATH, answerIncidents } from './incidents';
-import { parseAbort, parseMove, parseRebalance, parseRestart } from './requests';
 import { MAX_SOCKET_PATH_BYTES, ensurePrivateDir } from './socket-path';
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -132,6 +132,22 @@ export class ControlServer {
         await this.#progress(response, (onProgress) => handlers.restart(restart, onProgress));
         return;
       }
+      case '/v1/recovery': {
+        if (request.method === 'GET') {
+          sendJson(response, 200, handlers.recovery());
+          return;
+        }
+        allow(request, response, 'POST');
+        const recover = parseRecover(await readBody(request));
+        await this.#progress(response, (onProgress) => handlers.recover(recover, onProgress));
+        return;
+      }
+      case '/v1/recovery/end-outage':
+        allow(request, response, 'POST');
+        await readBody(request);
+        handlers.endOutage();
+        sendJson(response, 200, { ok: true });
+        return;
       case '/v1/capacity':
         allow(request, response, 'GET');
         sendJson(response, 200, await handlers.capacity());

@@ -7,6 +7,7 @@ import {
   type ShardStatus,
   type Status,
 } from '../control/contract';
+import type { OutageStatus } from '../control/recovery-contract';
 import type { DeployStatus } from '../control/deploy-contract';
 import type { Incident } from '../incidents';
 import type { DataSample } from '../ipc/data-sample';
@@ -35,6 +36,8 @@ export interface StatusInput {
   ownData: DataSample | null;
   /** null while nothing is looked at. */
   health: HealthView | null;
+  /** Discord itself is out; null: it is not. */
+  outage: OutageStatus | null;
   /** null: the bot is not up yet. */
   deploy: DeployStatus | null;
   /** null: nothing was looked ahead for yet. */
@@ -73,6 +76,7 @@ export function buildStatus(input: StatusInput): Status {
     shards,
     identify: identifyStatus(master),
     gateway: master?.gate ?? { gate: 'passing', retryAt: null, reason: null },
+    outage: input.outage,
     rest: input.rest,
     postgres: tiers.postgres,
     redis: tiers.redis,
@@ -135,7 +139,8 @@ function findProblems(input: StatusInput, clusters: ClusterStatus[], shards: Sha
     const problem = said ? null : clusterProblem(cluster);
     if (problem !== null) problems.push(problem);
   }
-  if (master.gate.gate !== 'passing') {
+  if (input.outage !== null) problems.push(`${input.outage.text}.`);
+  else if (master.gate.gate !== 'passing') {
     problems.push(
       `The gateway refuses connections (${master.gate.reason ?? 'no reason given'}); all shards back off together.`,
     );

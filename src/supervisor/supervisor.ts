@@ -47,6 +47,7 @@ import { SdNotify } from './sd-notify';
 import { prepareStateDir } from './state-dir';
 import { buildStatus } from './status';
 import { SupervisorLock } from './supervisor-lock';
+import { Recovery } from './recovery';
 import { redisSource } from './redis-source';
 import { type TierAddresses, Tiers } from './tiers';
 import { readTls } from './tls';
@@ -93,6 +94,7 @@ export class Supervisor {
   #master: Master | null = null;
   #deployments: Deployments | null = null;
   #health: HealthChecker | null = null;
+  readonly #recovery: Recovery;
   #capacity: Capacity | null = null;
   #statusTimer: NodeJS.Timeout | null = null;
   #message: string | null = null;
@@ -115,6 +117,7 @@ export class Supervisor {
         master: this.#master?.view() ?? null,
         tiers: this.#tiers?.status ?? null,
         rest: this.#restGuard?.status ?? null,
+        capacity: this.#capacity?.status ?? null,
       }),
       config.metrics.interval,
       this.#metrics.archive(join(config.stateDir, 'metrics'), onError),
@@ -128,6 +131,17 @@ export class Supervisor {
       connect: () => this.#data?.connect(0) ?? null,
       env,
       secrets,
+      logger,
+    });
+    this.#recovery = new Recovery({
+      config,
+      desk: this.#incidents.desk,
+      master: () => this.#master,
+      tiers: () => this.#tiers,
+      data: () => this.#data,
+      restGuard: () => this.#restGuard,
+      busy: () => null,
+      onAction: (record) => this.#feed.onRecovery(record),
       logger,
     });
   }
@@ -169,6 +183,7 @@ export class Supervisor {
       stateDir: config.stateDir,
       tiers: this.#tiers?.status ?? NO_TIERS,
       rest: this.#restGuard?.status ?? null,
+      outage: this.#recovery.outage,
       data: this.#data?.view() ?? null,
       ownData: this.#housekeeping?.sample() ?? null,
       health: this.#health?.view() ?? null,
@@ -216,6 +231,9 @@ export class Supervisor {
         abortMove: (request, onProgress) => commands.abortMove(request, onProgress),
         rebalance: (request, onProgress) => commands.rebalance(request, onProgress),
         migrate: (onProgress) => commands.migrate(onProgress),
+        recovery: () => this.#recovery.overview(),
+        recover: (request, onProgress) => this.#recovery.recover(request, onProgress),
+        endOutage: () => this.#recovery.endOutage(),
         deploy: (request, onProgress) => this.#running().deploy(request, onProgress),
         rollback: (request, onProgress) => this.#running().rollback(request, onProgress),
         followRollout: (onProgress) => this.#running().follow(onProgress),
@@ -398,6 +416,7 @@ export class Supervisor {
         this.#feed.onEvent(event);
         this.#deployments?.onEvent(event);
         this.#incidents.onMasterEvent(event);
+        this.#recovery.onEvent(event);
       },
     });
     this.#master = master;
@@ -456,6 +475,7 @@ export class Supervisor {
     this.#health = createHealthChecker({ ...looked, config, env, secrets, logger });
     this.#health.start();
     this.#incidents.watch(looked);
+    this.#recovery.start();
   }
 
   #startCapacity({ databaseUrls }: TierAddresses): void {
@@ -578,6 +598,7 @@ export class Supervisor {
     if (this.#statusTimer !== null) clearInterval(this.#statusTimer);
     this.#health?.stop();
     this.#health = null;
+    this.#recovery.stop();
     await this.#settle('rollout', this.#deployments?.stop());
     const incidents = this.#incidents.stop();
     await this.#stopClusters(config.sharding.stopTimeout);

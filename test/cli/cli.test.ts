@@ -9,7 +9,7 @@ import { controlSocketPath, ensurePrivateDir, socketDir } from '../../src/contro
 import { processStartTime } from '../../src/ipc/process-start-time';
 import { Sandbox } from '../../src/sandbox';
 import { runCli, startCli, type CliResult } from './run-cli';
-import { aStatus } from '../control/status.fixture';
+import { aRecoveryOverview, aStatus } from '../control/status.fixture';
 import { until } from '../support/until';
 
 const EXAMPLE = resolve(__dirname, '../../config/example/botctl.yaml');
@@ -184,6 +184,9 @@ describe('the command line', () => {
           abortMove: () => Promise.resolve(),
           rebalance: () => Promise.resolve(),
           migrate: () => Promise.resolve(),
+          recovery: () => aRecoveryOverview(),
+          recover: () => Promise.resolve(),
+          endOutage: () => undefined,
           deploy: () => Promise.resolve(),
           rollback: () => Promise.resolve(),
           followRollout: () => Promise.resolve(),
