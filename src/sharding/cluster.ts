@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { AgentToSupervisor, BootRecord, Hello, Sample, ShardReport, ShardSession } from '../ipc/messages';
 import type { Degradation, Remedy, RemedyOutcome } from '../ipc/remedies';
+import type { AgentToSupervisor, BootRecord, Hello, Sample, ShardReport, ShardSession } from '../ipc/messages';
 import type { AgentHandlers, AgentLink } from './agent-server';
 import type { BotSpec } from './bot-spec';
 import type { BroadcastMember } from './broadcast';
@@ -597,12 +597,12 @@ export class Cluster implements BroadcastMember {
   }
 
   #incarnation(options: Omit<IncarnationOptions, 'queue' | 'gate' | 'clock' | 'onLine' | 'onSkipped'>): Incarnation {
-    const { queue, gate, clock } = this.#deps;
+    const { queue, gate } = this.#deps;
     const run = new Incarnation({
       ...options,
       queue,
       gate,
-      clock,
+      clock: this.#deps.clock,
       onLine: (line) => this.#emit({ type: 'cluster.output', cluster: this.id, line }),
       onSkipped: (bytes) => this.#emit({ type: 'cluster.output-skipped', cluster: this.id, bytes }),
     });
