@@ -104,8 +104,8 @@ type Rest =
 const TERM_SHARE = 0.25;
 /** Even under a forced deadline the kernel needs a moment to end a process, ms. */
 const KILL_WAIT_MS = 5_000;
-/** An adopted process whose agent does not attach in this time is ended, ms. */
-const ADOPT_TIMEOUT_MS = 10_000;
+/** An adopted process has at least so long, ms, to attach; else it hangs, and has what hangs is given. */
+const ADOPT_MIN_MS = 10_000;
 /** Handlers and REST calls that run when the shards are closed may finish within this time, ms. */
 const DRAIN_MS = 5_000;
 /** A cluster that was started on demand has this long to get ready before nobody waits for it any more, ms. */
@@ -280,7 +280,7 @@ export class Cluster implements BroadcastMember {
     });
     this.#begin(run);
     this.#emit({ type: 'cluster.adopted', cluster: this.id, pid: process.pid, incarnation: run.id });
-    run.cancelWatchdog = clock.after(ADOPT_TIMEOUT_MS, () => {
+    run.cancelWatchdog = clock.after(Math.max(ADOPT_MIN_MS, this.#deps.settings.hangTimeoutMs), () => {
       if (run.link === null) this.#kill(run, 'did not attach to the new supervisor');
     });
   }
