@@ -341,6 +341,7 @@ export class Supervisor {
         stopTimeoutMs: sharding.stopTimeout,
         sampleIntervalMs: config.metrics.interval,
         graceMs: sharding.graceTime,
+        checkpointMs: sharding.checkpoint.enabled ? sharding.checkpoint.interval : 0,
         restart: {
           backoffMinMs: sharding.restart.backoffMin,
           backoffMaxMs: sharding.restart.backoffMax,
