@@ -29,6 +29,7 @@ import { boundOutput, rotateOutput } from './output';
 import { Permits } from './permits';
 import { GuardedRest, type RestModule, type UndiciAgent } from './rest/guarded-rest';
 import { Sampler } from './sampler';
+import { TermSignal } from './term-signal';
 
 /** Sessions are reported this often, ms, when they have changed. */
 const SESSIONS_INTERVAL_MS = 1_000;
@@ -63,6 +64,8 @@ export class Agent {
   #everAttached = false;
   #wasReady = false;
   #parking: Promise<Parked> | null = null;
+  /** The next SIGTERM is for the bot. */
+  #ending = false;
   #graceTimer: NodeJS.Timeout | null = null;
   #sampleTimer: NodeJS.Timeout | null = null;
 
@@ -113,6 +116,7 @@ export class Agent {
     subscribe('undici:request:create', (message) => this.#guard(() => this.#onRequest(message)));
     this.#bot.install();
     this.#openBridge();
+    new TermSignal(process, () => this.#holdTerm()).install();
     process.on('exit', (code) => {
       this.#guard(() => this.#sample());
       this.#channel.send({ t: 'exiting', code });
@@ -353,9 +357,23 @@ export class Agent {
     }
   }
 
-  /** No supervisor wants this process: save the sessions where the next one finds them, and end. */
+  /** SIGTERM by hand, or by whoever stops the host: the sessions first, then the bot's own handlers. */
+  #holdTerm(): boolean {
+    try {
+      if (this.#ending || this.#parking !== null || this.#handoff.hasGivenAway) return false;
+      if (this.#sessions().length === 0) return false;
+      void this.#leave(LONE_DRAIN_MS);
+      return true;
+    } catch (error) {
+      this.#onError(error);
+      return false;
+    }
+  }
+
+  /** Save the sessions where the supervisor finds them, this one or the next, and end. */
   async #leave(drainMs: number): Promise<void> {
     const { clusterId, incarnation, totalShards, parkDir } = this.boot;
+    this.#ending = true;
     // For the reaper, which ends what does not leave.
     this.#guard(() => writeFileSync(join(parkDir, LEAVING_FILE), '', { mode: 0o600 }));
     const { sessions, snapshot } = await this.#park(drainMs, true);
@@ -380,6 +398,7 @@ export class Agent {
 
   /** By SIGTERM, so that the bot's own handlers run, for as long as they may. */
   #end(): void {
+    this.#ending = true;
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), TERM_TIMEOUT_MS);
     process.kill(process.pid, 'SIGTERM');
   }

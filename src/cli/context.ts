@@ -4,6 +4,7 @@ import { styleFor, type StyleOptions } from './render/style';
 export interface CliContext {
   cwd: string;
   env: NodeJS.ProcessEnv;
+  stdin: NodeJS.ReadStream;
   stdout: NodeJS.WriteStream;
   stderr: NodeJS.WriteStream;
   /** What stdout can show. */
@@ -17,7 +18,17 @@ export interface CommonOptions {
 
 export function processContext(): CliContext {
   const { env, stdout, stderr } = process;
-  return { cwd: process.cwd(), env, stdout, stderr, style: styleFor(stdout, env) };
+  return {
+    cwd: process.cwd(),
+    env,
+    // Opened only by who reads it.
+    get stdin() {
+      return process.stdin;
+    },
+    stdout,
+    stderr,
+    style: styleFor(stdout, env),
+  };
 }
 
 /** `--config FILE`, else BOTCTL_CONFIG, else what is found from the current folder upwards. */

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { EXIT } from '../control/contract';
 import type { CliContext, CommonOptions } from './context';
 import { version } from './version';
@@ -85,7 +85,7 @@ export function buildProgram(context: CliContext): Program {
     'botctl status --json | jq .identify',
   ])
     .option('--json', 'Print JSON.')
-    .option('-w, --watch', 'Refresh until Ctrl-C.')
+    .option('-w, --watch', 'Full screen, refreshed each second; q quits.')
     .option('--shards', 'One line per shard.')
     .action(act(async () => (await import('./commands/status.js')).status));
 
@@ -112,6 +112,17 @@ export function buildProgram(context: CliContext): Program {
     .option('--top <count>', 'Only so many lines, the greatest first.', number(1, 100_000))
     .option('--json', 'Print JSON.')
     .action(act(async () => (await import('./commands/metrics.js')).metrics));
+
+  define(program, 'capacity', 'Look ahead: what is in use of which limit, when it is used up, what to change.', [
+    'botctl capacity',
+    'botctl capacity --plot',
+    "botctl capacity --json | jq '.recommendations[].change'",
+  ])
+    .option('--json', 'Print JSON.')
+    .option('--plot', 'With a curve of the last 30 days and of the next 30 for each limit.')
+    .addHelpText('after', '\nExit codes: 0 no limit is near, 1 there is something to change, 3 not running.')
+    .action(act(async () => (await import('./commands/capacity.js')).capacity));
+  defineIncidents(define, act, program);
 
   define(program, 'logs', 'Show the logs of the supervisor and of the bot.', [
     'botctl logs -n 50',
@@ -144,7 +155,7 @@ export function buildProgram(context: CliContext): Program {
 
   program
     .command('completion')
-    .argument('<shell>', 'bash, zsh or fish')
+    .addArgument(shellArgument())
     .description('Print a completion script for a shell.')
     .addHelpText('after', '\nExamples:\n  $ source <(botctl completion bash)\n  $ botctl completion fish | source\n')
     .action(
@@ -161,6 +172,13 @@ export function buildProgram(context: CliContext): Program {
       return exitCode;
     },
   };
+}
+
+/** The choices are for completion and help alone: another shell gets a better answer than commander's. */
+function shellArgument(): Argument {
+  const shell = new Argument('<shell>', 'The shell.');
+  shell.argChoices = ['bash', 'zsh', 'fish'];
+  return shell;
 }
 
 type Define = (parent: Command, signature: string, description: string, examples: readonly string[]) => Command;
@@ -214,6 +232,68 @@ function defineDb(define: Define, act: Act, program: Command): void {
     .option('--drain <shard>', 'This database shard shall hold none afterwards; may be repeated.', collect, [])
     .option('--dry-run', 'Only say what would be moved.')
     .action(act(async () => (await load()).rebalance));
+}
+
+function defineIncidents(define: Define, act: Act, program: Command): void {
+  const load = async () => import('./commands/incidents.js');
+  const incidents = define(program, 'incidents', 'Show what went wrong, and say that you know of it.', [
+    'botctl incidents',
+    'botctl incidents show k3f9',
+    'botctl incidents ack k3f9',
+  ]);
+  define(incidents, 'list', 'Show open incidents. Exit code 0: none is open, 1: some are, 3: not running.', [
+    'botctl incidents list',
+    'botctl incidents list --since 7d',
+    'botctl incidents list --json | jq .incidents[].rule',
+  ])
+    .option('--all', 'Those of the last 7 days, too.')
+    .option('--since <duration>', 'Those of so long, too, such as 12h or 30d.')
+    .option('--limit <count>', 'Only so many, the latest first.', number(1, 10_000))
+    .option('--json', 'Print JSON.')
+    .action(act(async () => (await load()).list));
+  define(incidents, 'show', 'Show an incident with its timeline.', [
+    'botctl incidents show 261125-k3f9',
+    'botctl incidents show k3f9 --report > post-mortem.md',
+  ])
+    .argument('<id>', 'Its id, or the end of it.')
+    .option('--report', 'Print a post-mortem in Markdown: timeline, metrics before and after, actions.')
+    .option('--json', 'Print JSON.')
+    .action(act(async () => (await load()).show));
+  define(incidents, 'ack', 'Say that you know of an incident.', ['botctl incidents ack k3f9'])
+    .argument('<id>', 'Its id, or the end of it.')
+    .action(act(async () => (await load()).acknowledge));
+  define(incidents, 'silence', 'Tell nobody of an incident for a while, or of all of a type or scope.', [
+    'botctl incidents silence k3f9 --for 2h',
+    'botctl incidents silence --type database-down --for 30m --reason "move to a new server"',
+    'botctl incidents silence --scope cluster:3 --for 1d',
+    'botctl incidents silence k3f9 --end',
+  ])
+    .argument('[id]', 'Its id, or the end of it; with --end also that of a silence.')
+    .option('--for <duration>', 'For how long. Default: 1h.')
+    .option('--type <type>', 'All of this type.')
+    .option('--scope <scope>', 'All of this scope, such as bot, cluster:3 or db:0.')
+    .option('--reason <text>', 'Why; for others to see.')
+    .option('--end', 'It is told again.')
+    .action(act(async () => (await load()).silence));
+  define(incidents, 'silences', 'Show what is silenced by type or scope.', ['botctl incidents silences'])
+    .option('--json', 'Print JSON.')
+    .action(act(async () => (await load()).silences));
+  define(incidents, 'resolve', 'Call an incident over. It comes back only after its condition has gone away once.', [
+    'botctl incidents resolve k3f9',
+  ])
+    .argument('<id>', 'Its id, or the end of it.')
+    .action(act(async () => (await load()).resolve));
+  define(incidents, 'test-notify', 'Send a test message to those who are told of incidents.', [
+    'botctl incidents test-notify',
+    'botctl incidents test-notify pagerduty',
+  ])
+    .argument('[target]', 'Only this one: its name, else its kind.')
+    .action(act(async () => (await load()).testNotify));
+  incidents
+    .option('--all', 'As `incidents list --all`.')
+    .option('--since <duration>', 'As `incidents list --since`.')
+    .option('--json', 'Print JSON.')
+    .action(act(async () => (await load()).list));
 }
 
 function collect(text: string, list: number[]): number[] {

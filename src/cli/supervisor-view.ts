@@ -79,6 +79,8 @@ function empty(stateDir: string, record: SupervisorRecord | null, name: string):
     redis: off,
     data: null,
     health: null,
+    capacity: null,
+    incidents: [],
     verdict: 'down',
     problems: [],
     actions: [],

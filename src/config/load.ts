@@ -5,6 +5,7 @@ import { AliasError, parseDocument, type ConfigDocument, type Path } from './doc
 import { detectEntry, entryProblem } from './entry';
 import { findConfig, type FoundConfig } from './find';
 import { healthProblems } from './health-rules';
+import { incidentProblems } from './incidents-rules';
 import { interpolate, InterpolationError, type Interpolated } from './interpolate';
 import { kindOf, nearestKey, schemaAt, shapeOf } from './nearest';
 import { ConfigError, type Problem } from './problem';
@@ -40,6 +41,7 @@ const SECRET_PATHS = [
   /^redis\.(url|password|sentinel\.password)$/,
   /^http\.token$/,
   /^health\.checks\.\d+\.(http|command)/,
+  /^incidents\.notify\.\d+\.(discord|slack|pagerduty|webhook|command|secret)/,
 ];
 const MAX_SHOWN = 60;
 
@@ -148,7 +150,8 @@ class Loading {
       stateDir: resolve(dir, stateDir),
     };
     this.#checkOrder(config);
-    for (const { path, message, hint } of healthProblems(config.health)) this.#add(path, message, hint);
+    const found = [...healthProblems(config.health), ...incidentProblems(config.incidents)];
+    for (const { path, message, hint } of found) this.#add(path, message, hint);
     this.#checkEnvironment(config.bot.env);
     if (isFile(config.stateDir)) this.#add(['stateDir'], 'is a file, not a folder', 'Name a folder of this user');
     return config;

@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { capacity } from './capacity-schema';
 import { health } from './health-schema';
+import { incidents } from './incidents-schema';
 import { duration, flag, fraction, integer, oneOf, size, text, url } from './values';
 
 /** Discord's own REST base URL. */
@@ -475,7 +477,9 @@ export const schema = z.strictObject(
     cache,
     http,
     health,
+    incidents,
     metrics,
+    capacity,
     sandbox,
     stateDir: text('the path of a folder')
       .prefault('.botctl')

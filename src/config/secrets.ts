@@ -4,6 +4,10 @@ import type { Config } from './schema';
 const MIN_LENGTH = 6;
 const SECRET_NAME = /token|secret|passw|pwd|key|auth|credential|dsn|url|uri|webhook/i;
 const HIDDEN = '[hidden]';
+/** Part of a path that may be a token, characters. */
+const MIN_TOKEN_LENGTH = 12;
+
+type NotifyTarget = Config['incidents']['notify'][number];
 
 /** Every value of the config that must not be printed, by value. */
 export function secretsOf(config: Config, fromFiles: readonly string[]): string[] {
@@ -21,8 +25,19 @@ export function secretsOf(config: Config, fromFiles: readonly string[]): string[
     ...(config.http.token === undefined ? [] : [config.http.token]),
     ...env.map(([, value]) => value),
     ...urls.flatMap(passwordsIn),
+    ...config.incidents.notify.flatMap(targetSecrets),
   ];
   return [...new Set(all)].filter((secret) => secret.length >= MIN_LENGTH);
+}
+
+/** Whoever knows the address of a webhook can write there: all of it is secret, and so are the long parts of its path. */
+function targetSecrets({ discord, slack, webhook, pagerduty, secret }: NotifyTarget): string[] {
+  const addresses = [discord, slack, webhook].filter((url) => url !== undefined);
+  const parts = addresses.flatMap((url) => [
+    ...passwordsIn(url),
+    ...new URL(url).pathname.split('/').filter((part) => part.length >= MIN_TOKEN_LENGTH),
+  ]);
+  return [...addresses, ...parts, ...[pagerduty, secret].filter((one) => one !== undefined)];
 }
 
 /** The passwords of a URL as they are written and as they are meant, and the URL itself. */
@@ -63,6 +78,19 @@ export function redactConfig(config: Config, secrets: readonly string[] = []): C
         ...(command !== undefined && { command: redactCommand(command, secrets) }),
       })),
     },
+    incidents: { ...config.incidents, notify: config.incidents.notify.map((target) => redactTarget(target, secrets)) },
+  };
+}
+
+function redactTarget(target: NotifyTarget, secrets: readonly string[]): NotifyTarget {
+  const hidden = (['discord', 'slack', 'webhook', 'pagerduty', 'secret'] as const).filter(
+    (key) => target[key] !== undefined,
+  );
+  const { command } = target;
+  return {
+    ...target,
+    ...Object.fromEntries(hidden.map((key) => [key, HIDDEN])),
+    ...(command !== undefined && { command: redactCommand(command, secrets) }),
   };
 }
 

@@ -1,4 +1,5 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { CapacityReport } from '../capacity/report';
 import {
   ControlError,
   type ApiError,
@@ -11,9 +12,18 @@ import {
   type RestartRequest,
   type Status,
 } from './contract';
+import {
+  INCIDENTS_PATH,
+  type IncidentDetail,
+  type IncidentList,
+  type IncidentOrder,
+  type OrderAnswer,
+} from './incidents';
 
 /** Silence on a progress stream for longer than this, ms, means that the supervisor is gone or hangs (it beats each 1 s). */
 const SILENCE_MS = 10_000;
+/** A test message may take as long as a target may, ms. */
+const ORDER_TIMEOUT_MS = 150_000;
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 export type ControlFailure =
@@ -65,6 +75,10 @@ export class ControlClient {
     return parseJson(text) as DbOverview;
   }
 
+  async capacity({ timeoutMs = 30_000 }: { timeoutMs?: number } = {}): Promise<CapacityReport> {
+    return (await this.#get('/v1/capacity', timeoutMs)) as CapacityReport;
+  }
+
   async listMetrics({ timeoutMs = 10_000 }: { timeoutMs?: number } = {}): Promise<MetricList> {
     return (await this.#get('/v1/metrics', timeoutMs)) as MetricList;
   }
@@ -75,6 +89,25 @@ export class ControlClient {
     { timeoutMs = 10_000 }: { timeoutMs?: number } = {},
   ): Promise<MetricRange> {
     return (await this.#get(`/v1/metrics?${params.toString()}`, timeoutMs)) as MetricRange;
+  }
+
+  /** Unresolved incidents; with `since` those of the past, too. */
+  async incidents({ since, limit }: { since?: number; limit?: number } = {}): Promise<IncidentList> {
+    const params = new URLSearchParams();
+    if (since !== undefined) params.set('since', String(since));
+    if (limit !== undefined) params.set('limit', String(limit));
+    return (await this.#get(`${INCIDENTS_PATH}?${params.toString()}`, 10_000)) as IncidentList;
+  }
+
+  async incident(id: string, report = false): Promise<IncidentDetail> {
+    const path = `${INCIDENTS_PATH}/${encodeURIComponent(id)}${report ? '?report=1' : ''}`;
+    return (await this.#get(path, 10_000)) as IncidentDetail;
+  }
+
+  async orderIncidents(order: IncidentOrder): Promise<OrderAnswer> {
+    const { response, text } = await this.#call('POST', INCIDENTS_PATH, order, ORDER_TIMEOUT_MS);
+    if (response.statusCode !== 200) throw refusal(response, text);
+    return parseJson(text) as OrderAnswer;
   }
 
   async #get(path: string, timeoutMs: number): Promise<unknown> {

@@ -3,7 +3,9 @@
  * folder). Bodies are JSON. Errors are `ApiError` with a proper status code.
  */
 
+import type { CapacityReport, CapacityStatus } from '../capacity/report';
 import type { GuardSnapshot } from '../rest-guard/stats';
+import type { IncidentHandlers, IncidentStatus } from './incidents';
 
 export const CONTROL_API_VERSION = 1;
 
@@ -249,6 +251,10 @@ export interface Status {
   data: DataStatus | null;
   /** null: nothing is looked at, because the bot is not up yet or no longer. */
   health: HealthStatus | null;
+  /** null: nothing was looked ahead for yet. */
+  capacity: CapacityStatus | null;
+  /** Open ones that stand for themselves, the most severe first. */
+  incidents: IncidentStatus[];
   /** well: all shards ready, nothing unhealthy; degraded: something is not so; down: no supervisor. Decides the exit code 0, 1, 3. */
   verdict: 'well' | 'degraded' | 'down';
   /** What is wrong, most important first; one sentence each. Empty when well. */
@@ -352,6 +358,7 @@ export interface ApiError {
 
 /** Routes; `progress` routes answer with newline-delimited `Progress`. */
 export interface ControlHandlers {
+  incidents: IncidentHandlers;
   /** GET /v1/status */
   status(): Status;
   /** POST /v1/stop: begins the graceful stop; progress until the process is about to exit. */
@@ -363,6 +370,8 @@ export interface ControlHandlers {
    * (labels with commas; empty: all in one); `label.NAME=VALUE`; `stat`; `top`; `latest`.
    */
   metrics(params: URLSearchParams): MetricList | MetricRange | MetricLatest;
+  /** GET /v1/capacity */
+  capacity(): Promise<CapacityReport>;
   /** GET /v1/db */
   dbOverview(): Promise<DbOverview>;
   /** POST /v1/db/move */

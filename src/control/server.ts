@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { ControlError, type ApiError, type ControlHandlers, type Progress } from './contract';
+import { INCIDENTS_PATH, answerIncidents } from './incidents';
 import { parseAbort, parseMove, parseRebalance, parseRestart } from './requests';
 import { MAX_SOCKET_PATH_BYTES, ensurePrivateDir } from './socket-path';
 
@@ -104,6 +105,12 @@ export class ControlServer {
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { handlers } = this.#options;
     const [path = '/', query = ''] = (request.url ?? '/').split('?', 2);
+    if (path === INCIDENTS_PATH || path.startsWith(`${INCIDENTS_PATH}/`)) {
+      const body = (): Promise<string> => readBody(request);
+      const params = new URLSearchParams(query);
+      sendJson(response, 200, await answerIncidents(handlers.incidents, request.method ?? '', path, params, body));
+      return;
+    }
     switch (path) {
       case '/v1/metrics':
         allow(request, response, 'GET');
@@ -124,6 +131,10 @@ export class ControlServer {
         await this.#progress(response, (onProgress) => handlers.restart(restart, onProgress));
         return;
       }
+      case '/v1/capacity':
+        allow(request, response, 'GET');
+        sendJson(response, 200, await handlers.capacity());
+        return;
       case '/v1/db':
         allow(request, response, 'GET');
         sendJson(response, 200, await handlers.dbOverview());

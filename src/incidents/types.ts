@@ -69,6 +69,7 @@ export type TimelineKind =
   | 'reopened'
   | 'acknowledged'
   | 'silenced'
+  | 'merged' // part of another incident from now on
   | 'explained' // another incident is the cause
   | 'on-its-own' // the cause is gone, this is not
   | 'action' // recovery did something
@@ -112,6 +113,9 @@ export interface Incident {
   updatedAt: number;
   /** When the condition was last seen to hold. */
   heldAt: number;
+  /** Since when it has not held any more; null: it does. */
+  mitigatedAt: number | null;
+  /** When the condition went away, not when that was certain. */
   resolvedAt: number | null;
   acknowledged: { at: number; by: string } | null;
   /** Nobody is told of it until then. */

@@ -175,6 +175,12 @@ const SUPERVISOR = {
   rest_guard_own_answers_total: counter('Answers that the guard gave by itself, by reason.', ['reason']),
   rest_guard_cancelled_total: counter('Calls whose caller went away before the answer.', []),
   rest_guard_failures_total: counter('Connections to Discord that failed, or ended before an answer.', []),
+  incidents_open: gauge('Incidents that are not resolved, by type and severity.', 'count', ['type', 'severity'], {
+    extremes: false,
+  }),
+  incidents_explained: gauge('Incidents that follow from another one.', 'count', [], { extremes: false }),
+  incidents_total: counter('Incidents that were opened.', ['type']),
+  incident_notifications_total: counter('Messages about incidents, by target and outcome.', ['target', 'outcome']),
   postgres_up: gauge('Does Postgres answer?', 'flag', [], { merge: 'min' }),
   redis_up: gauge('Does Redis answer?', 'flag', [], { merge: 'min' }),
   supervisor_resident_memory_bytes: gauge('Resident memory of the supervisor.', 'bytes'),

@@ -114,13 +114,18 @@ export class DataTier {
     };
   }
 
-  /** A connection of the supervisor's own. @throws Error of the server */
-  connect(shard: number): Promise<Client> {
+  /**
+   * A connection of the supervisor's own.
+   * @param queryTimeout a query without an answer for so long fails, ms; absent: it waits
+   * @throws Error of the server
+   */
+  connect(shard: number, queryTimeout?: number): Promise<Client> {
     const { config, databaseUrls } = this.#options;
     const { tls } = config.postgres;
     return connectClient({
       url: databaseUrls[shard] ?? '',
       applicationName: 'botctl supervisor',
+      ...(queryTimeout !== undefined && { queryTimeout }),
       ...(tls !== undefined && { ssl: readTls(tls) }),
     });
   }

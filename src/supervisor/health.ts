@@ -2,7 +2,14 @@ import type { Logger } from 'pino';
 import type { Config } from '../config';
 import { connectClient } from '../data/pool/connect';
 import type { RedisSource } from '../data/redis';
-import { HealthChecker, memoryRoom, type CheckPlan, type HealthCheck, type LiveSource } from '../health';
+import {
+  HealthChecker,
+  memoryRoom,
+  type CheckPlan,
+  type HealthCheck,
+  type HealthEventListener,
+  type LiveSource,
+} from '../health';
 import { BotChecks } from '../health/checks/bot';
 import { CommandCheck } from '../health/checks/command';
 import { DiscordCheck } from '../health/checks/discord';
@@ -33,6 +40,8 @@ export interface HealthOptions {
   env: NodeJS.ProcessEnv;
   secrets: readonly string[];
   logger: Logger;
+  /** Absent: changes are logged. */
+  emit?: HealthEventListener;
 }
 
 type Limits = Pick<Config['health'], 'timeout' | 'failures' | 'successes'>;
@@ -47,7 +56,7 @@ export function createHealthChecker(options: HealthOptions): HealthChecker {
     plans: [...ownChecks(options), ...customChecks(options)],
     clock: systemClock,
     intervalMs: config.health.interval,
-    emit: (event) => logEvent(logger, event),
+    emit: options.emit ?? ((event) => logEvent(logger, event)),
     redact: (text) => redactor.redact(text),
   });
 }

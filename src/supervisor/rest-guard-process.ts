@@ -36,8 +36,11 @@ interface GuardRecord {
 /** How often the guard is asked how it is, ms, and how long it has for its answer. */
 const WATCH_MS = 1_000;
 const ANSWER_MS = 1_000;
-/** So many times in a row without an answer, and it is killed: the clusters already go their own way. */
-const MAX_SILENT = 3;
+/**
+ * Silent for so long, ms, it is killed. Not sooner: on a machine with too much to do it is only slow, the clusters go
+ * their own way meanwhile, and whatever it has sent to Discord loses its answer.
+ */
+const HANG_MS = 10_000;
 const START_TIMEOUT_MS = 10_000;
 const BACKOFF_MIN_MS = 100;
 const BACKOFF_MAX_MS = 30_000;
@@ -59,7 +62,8 @@ export class RestGuardProcess {
   #down: string | null = null;
   #timer: NodeJS.Timeout | null = null;
   #stopped = false;
-  #silent = 0;
+  /** When it last answered, ms since the epoch. */
+  #heardAt = 0;
   #failures = 0;
   #restarts = 0;
   #upSince = 0;
@@ -120,8 +124,7 @@ export class RestGuardProcess {
   #up(record: GuardRecord, adopted: boolean): void {
     this.#record = record;
     this.#down = null;
-    this.#silent = 0;
-    this.#upSince = Date.now();
+    this.#heardAt = this.#upSince = Date.now();
     this.options.emit({ type: 'rest.guard-up', pid: record.pid, adopted });
     this.#watch();
   }
@@ -141,11 +144,11 @@ export class RestGuardProcess {
       return;
     }
     if (answers) {
-      this.#silent = 0;
+      this.#heardAt = Date.now();
       if (Date.now() - this.#upSince > STABLE_MS) this.#failures = 0;
-    } else if (++this.#silent >= MAX_SILENT) {
+    } else if (Date.now() - this.#heardAt >= HANG_MS) {
       kill(record, 'SIGKILL');
-      this.#failed(`it did not answer for ${MAX_SILENT} s`);
+      this.#failed(`it did not answer for ${HANG_MS / 1_000} s`);
       return;
     }
     this.#watch();

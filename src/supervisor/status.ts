@@ -1,3 +1,4 @@
+import type { CapacityStatus } from '../capacity';
 import type { HealthScope, HealthView } from '../health';
 import {
   CONTROL_API_VERSION,
@@ -6,11 +7,13 @@ import {
   type ShardStatus,
   type Status,
 } from '../control/contract';
+import type { Incident } from '../incidents';
 import type { DataSample } from '../ipc/data-sample';
 import type { MasterView } from '../sharding/master';
 import { buildDataStatus, type DataView } from './data-status';
 import { findActions } from './actions';
 import { buildHealthStatus, healthProblems } from './health-status';
+import { incidentStatus } from './incident-status';
 
 import type { SupervisorRecord } from './supervisor-lock';
 import type { TierStatus } from './tiers';
@@ -31,6 +34,10 @@ export interface StatusInput {
   ownData: DataSample | null;
   /** null while nothing is looked at. */
   health: HealthView | null;
+  /** null: nothing was looked ahead for yet. */
+  capacity: CapacityStatus | null;
+  /** Those that are not resolved. */
+  incidents: readonly Incident[];
   /** null while the master does not exist yet. */
   master: MasterView | null;
   /** What the supervisor is busy with before the master exists, or why it cannot go on. */
@@ -68,6 +75,8 @@ export function buildStatus(input: StatusInput): Status {
     redis: tiers.redis,
     data: input.data === null ? null : buildDataStatus(input.data, samplesOf(input)),
     health: input.health === null ? null : buildHealthStatus(input.health),
+    capacity: input.capacity,
+    incidents: incidentStatus(input.incidents, now),
     verdict: well ? 'well' : 'degraded',
     problems,
   };

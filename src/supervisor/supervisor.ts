@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { CapacityReport } from '../capacity';
 import type { Config } from '../config';
 import { ControlError, type Progress, type RestartRequest, type Status } from '../control/contract';
 import { ControlServer } from '../control/server';
@@ -14,19 +15,22 @@ import type { RestGuardBoot } from '../ipc/rest-guard';
 import { systemClock } from '../sharding/clock';
 import type { Cluster } from '../sharding/cluster';
 import { fetchGatewayBot } from '../sharding/gateway-info';
-import { Master } from '../sharding/master';
+import { Master, type MasterView } from '../sharding/master';
 import { SESSIONS_DIR } from '../sharding/session-store';
 import { LocalShardAssignment, planClusters } from '../sharding/plan';
 import { previousTotalShards } from '../sharding/previous-run';
 
 import { dataOwner, type DataSettings } from '../data/settings';
 import { botSpec } from './bot-spec';
+import { Capacity } from './capacity';
 import { DataCommands } from './data-commands';
 import { DataHousekeeping } from './data-housekeeping';
 import { dataSettings } from './data-settings';
 import { DataTier } from './data-tier';
 import { logEvent } from './event-log';
 import { createHealthChecker } from './health';
+import { IncidentCommands } from './incident-commands';
+import { IncidentWatch } from './incidents';
 import { controlMetrics, httpMetrics } from './metrics-answers';
 import { MetricsFeed } from './metrics-feed';
 import { handoffSettings, replaceCluster } from './replace';
@@ -69,6 +73,7 @@ export class Supervisor {
   readonly #notify: SdNotify;
   readonly #metrics: Metrics;
   readonly #feed: MetricsFeed;
+  readonly #incidents: IncidentWatch;
   #lock: SupervisorLock | null = null;
   #control: ControlServer | null = null;
   #http: HttpServer | null = null;
@@ -79,6 +84,7 @@ export class Supervisor {
   #housekeeping: DataHousekeeping | null = null;
   #master: Master | null = null;
   #health: HealthChecker | null = null;
+  #capacity: Capacity | null = null;
   #statusTimer: NodeJS.Timeout | null = null;
   #message: string | null = null;
   #stop: Promise<void> | null = null;
@@ -91,7 +97,7 @@ export class Supervisor {
   constructor(options: SupervisorOptions) {
     this.#options = options;
     this.#notify = new SdNotify(options.env, (message) => options.logger.warn(message));
-    const { config, version, logger } = options;
+    const { config, version, logger, env, secrets } = options;
     this.#metrics = new Metrics({ version, maxBytes: config.metrics.memory, now: Date.now });
     const onError = (err: unknown): void => logger.error({ err }, 'the metrics could not be collected');
     this.#feed = new MetricsFeed(
@@ -105,6 +111,16 @@ export class Supervisor {
       this.#metrics.archive(join(config.stateDir, 'metrics'), onError),
       onError,
     );
+    this.#incidents = new IncidentWatch({
+      config,
+      metrics: this.#metrics,
+      bot: () => this.#master?.view() ?? null,
+      health: () => this.#health?.view() ?? null,
+      connect: () => this.#data?.connect(0) ?? null,
+      env,
+      secrets,
+      logger,
+    });
   }
 
   /**
@@ -147,6 +163,8 @@ export class Supervisor {
       data: this.#data?.view() ?? null,
       ownData: this.#housekeeping?.sample() ?? null,
       health: this.#health?.view() ?? null,
+      capacity: this.#capacity?.status ?? null,
+      incidents: this.#incidents.desk.openIncidents(),
       master: this.#master?.view() ?? null,
       message: this.#message,
       now,
@@ -173,10 +191,16 @@ export class Supervisor {
     const control = new ControlServer({
       path: controlSocketPath(config.stateDir),
       handlers: {
+        incidents: new IncidentCommands({
+          bot: config.bot.name,
+          incidents: this.#incidents.incidents,
+          queries: this.#metrics.queries,
+        }),
         status: () => this.status(),
         stop: (onProgress) => this.stop(onProgress),
         restart: (request, onProgress) => this.#restart(request, onProgress),
         metrics: (params) => controlMetrics(this.#metrics, params),
+        capacity: () => this.#capacityReport(),
         dbOverview: () => commands.dbOverview(),
         moveGuild: (request, onProgress) => commands.moveGuild(request, onProgress),
         abortMove: (request, onProgress) => commands.abortMove(request, onProgress),
@@ -188,6 +212,7 @@ export class Supervisor {
     await control.listen();
     this.#control = control;
     await this.#feed.start();
+    await this.#incidents.start();
     if (config.http.enabled) await this.#startHttp(lock);
 
     this.#message = 'Starting the databases and asking Discord for the gateway.';
@@ -207,6 +232,7 @@ export class Supervisor {
       },
       logger,
       this.#options.onSecret,
+      (tier, reason) => this.#incidents.onServerDeath(tier, reason),
     );
     this.#tiers = tiers;
     const signal = this.#abort.signal;
@@ -218,6 +244,7 @@ export class Supervisor {
     this.#message = null;
     await this.#startMaster({ gateway, asOf, api, ...addresses });
     this.#startHealth(api, addresses);
+    this.#startCapacity(addresses);
     lock.update({ state: 'running' });
     this.#notify.ready();
     this.#statusTimer = setInterval(() => this.#tellStatus(), STATUS_INTERVAL_MS).unref();
@@ -366,6 +393,7 @@ export class Supervisor {
       emit: (event) => {
         logEvent(logger, event);
         this.#feed.onEvent(event);
+        this.#incidents.onMasterEvent(event);
       },
     });
     this.#master = master;
@@ -390,17 +418,29 @@ export class Supervisor {
   #startHealth(discordApi: string, { databaseUrls, redisUrl }: TierAddresses): void {
     if (this.#stop !== null) return; // stopped by hand in the middle of the start
     const { config, env, secrets, logger } = this.#options;
-    this.#health = createHealthChecker({
-      config,
+    const looked = {
       live: () => this.#master?.view() ?? null,
       discordApi,
       databaseUrls,
       redis: redisSource(config.redis, redisUrl),
-      env,
-      secrets,
-      logger,
-    });
+    };
+    this.#health = createHealthChecker({ ...looked, config, env, secrets, logger });
     this.#health.start();
+    this.#incidents.watch(looked);
+  }
+
+  #startCapacity({ databaseUrls }: TierAddresses): void {
+    if (this.#stop !== null) return; // stopped by hand in the middle of the start
+    const { config, logger } = this.#options;
+    const master = (): MasterView | null => this.#master?.view() ?? null;
+    const { desk: incidents } = this.#incidents;
+    this.#capacity = new Capacity({ config, master, data: this.#data, databaseUrls, incidents, logger });
+    void this.#capacity.start();
+  }
+
+  #capacityReport(): Promise<CapacityReport> {
+    if (this.#capacity === null) throw new ControlError(409, 'The supervisor is starting or stopping.');
+    return this.#capacity.report();
   }
 
   /** The limiter for all clusters; what each of them has to know of it. */
@@ -491,9 +531,12 @@ export class Supervisor {
     if (this.#statusTimer !== null) clearInterval(this.#statusTimer);
     this.#health?.stop();
     this.#health = null;
+    const incidents = this.#incidents.stop();
     await this.#stopClusters(config.sharding.stopTimeout);
+    await this.#settle('capacity', this.#capacity?.stop());
     await this.#settle('REST guard', this.#restGuard?.stop());
     await this.#settle('sandbox', this.#sandbox?.stop());
+    await this.#settle('incidents', incidents);
     await this.#settle('housekeeping', this.#housekeeping?.stop());
     await this.#settle('database shards', this.#data?.stop());
     await this.#settle('databases', this.#tiers?.stop());

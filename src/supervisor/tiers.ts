@@ -61,6 +61,8 @@ export class Tiers {
     private readonly logger: Logger,
     /** A password came into being: never to be printed. */
     private readonly onSecret: (secret: string) => void,
+    /** An embedded server died. */
+    private readonly onDeath: (tier: 'postgres' | 'redis', reason: string) => void = () => undefined,
   ) {
     const log = (level: 'debug' | 'info' | 'warn' | 'error', message: string, fields: object = {}): void => {
       logger[level](fields, message);
@@ -179,6 +181,7 @@ export class Tiers {
   #died(tier: 'postgres' | 'redis', reason: string): void {
     if (this.#stopped) return;
     this.#failed(tier, 'embedded', new Error(reason), this.#status[tier].address);
+    this.onDeath(tier, reason);
     // At once the first time; one that keeps dying is started again at the pace of the checks.
     const now = Date.now();
     if (now - this.#lastDeath > CHECK_MS) setTimeout(() => void this.#check(), RESTART_MS).unref();

@@ -1,9 +1,9 @@
-import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ControlError, type RestartRequest, type Status } from '../../src/control/contract';
+import type { IncidentHandlers } from '../../src/control/incidents';
 import { ControlServer } from '../../src/control/server';
 import { controlSocketPath, ensurePrivateDir, socketDir } from '../../src/control/socket-path';
 import { processStartTime } from '../../src/ipc/process-start-time';
@@ -170,6 +170,7 @@ describe('the command line', () => {
       server = new ControlServer({
         path: controlSocketPath(stateDir),
         handlers: {
+          incidents: {} as IncidentHandlers,
           status: () => status,
           stop: (onProgress) => {
             onProgress({ done: false, text: 'stopping 1 clusters' });
@@ -177,6 +178,7 @@ describe('the command line', () => {
             return Promise.resolve();
           },
           metrics: () => ({ retentionSeconds: 86_400, metrics: [] }),
+          capacity: () => Promise.reject(new ControlError(409, 'starting')),
           dbOverview: () => Promise.resolve({ moves: [], migrations: [] }),
           moveGuild: () => Promise.resolve(),
           abortMove: () => Promise.resolve(),
@@ -351,26 +353,6 @@ describe('the command line', () => {
       } finally {
         await sandbox.close();
       }
-    });
-  });
-
-  describe('completion', () => {
-    it('completes commands, subcommands and options in a real bash', async () => {
-      const { stdout: script } = await cli('completion', 'bash');
-      const complete = (...words: string[]): string[] => {
-        const ask = `${script}\nCOMP_WORDS=(botctl ${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length}; _botctl; printf '%s\\n' "\${COMPREPLY[@]}"`;
-        return spawnSync('bash', ['-c', ask], { encoding: 'utf8' }).stdout.trim().split('\n');
-      };
-      expect(complete('sta')).toEqual(['start', 'status']);
-      expect(complete('config', '')).toEqual(['check', 'show', 'schema', '--help']);
-      expect(complete('sandbox', 'drop', '--s')).toEqual(['--shard']);
-      expect(complete('status', '--js')).toEqual(['--json']);
-    });
-
-    it.each(['zsh', 'fish'])('%s: names every command', async (shell) => {
-      const { stdout, code } = await cli('completion', shell);
-      expect(code).toBe(0);
-      for (const word of ['start', 'close-on-identify', 'schema']) expect(stdout).toContain(word);
     });
   });
 

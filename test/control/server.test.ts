@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ControlClient, ControlUnreachable } from '../../src/control/client';
 import { ControlError, type ControlHandlers, type Progress } from '../../src/control/contract';
+import type { IncidentHandlers } from '../../src/control/incidents';
 import { ControlServer } from '../../src/control/server';
 import { aStatus } from './status.fixture';
 
@@ -29,10 +30,12 @@ async function serve(handlers: Partial<ControlHandlers> = {}, options: object = 
   const server = new ControlServer({
     path,
     handlers: {
+      incidents: {} as IncidentHandlers,
       status: () => aStatus(),
       stop: () => Promise.resolve(),
       restart: () => Promise.resolve(),
       metrics: () => ({ retentionSeconds: 86_400, metrics: [] }),
+      capacity: () => Promise.reject(new ControlError(409, 'starting')),
       dbOverview: () => Promise.resolve({ moves: [], migrations: [] }),
       moveGuild: () => Promise.resolve(),
       abortMove: () => Promise.resolve(),

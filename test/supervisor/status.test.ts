@@ -48,6 +48,8 @@ function input(state: ClusterState): StatusInput {
     data: null,
     ownData: null,
     health: null,
+    capacity: null,
+    incidents: [],
     rest: null,
     master: {
       totalShards: 1,

@@ -14,10 +14,10 @@ describe('the REST guard of a running bot', () => {
     await sandbox.close();
   });
 
-  async function start(rest: object): Promise<void> {
+  async function start(rest: object, clusters = CLUSTERS): Promise<void> {
     sandbox = new Sandbox({
       guilds: 160,
-      shards: CLUSTERS,
+      shards: clusters,
       maxConcurrency: 16,
       restLimits: { ...DISCORD_LIMITS, perRoute: { limit: 5, windowMs: 1_000 } },
     });
@@ -27,7 +27,7 @@ describe('the REST guard of a running bot', () => {
       api: apiUrl,
       config: {
         bot: { env: { COUNT, RATE: 50 } },
-        sharding: { totalShards: CLUSTERS, shardsPerCluster: 1 },
+        sharding: { totalShards: clusters, shardsPerCluster: 1 },
         rest,
       },
     });
@@ -79,6 +79,34 @@ describe('the REST guard of a running bot', () => {
     expect(botctl.logs()).toMatch(/REST calls pass the guard again/);
     const { clusters } = await botctl.status();
     expect(clusters.flatMap(({ notices }) => notices)).toEqual([]);
+  });
+
+  it('that stands still is passed by; it is not killed at once, for what it holds would lose its answers', async () => {
+    await start({ guard: true }, 2);
+    await until(() => distinct() > 20, { timeoutMs: 30_000 });
+    const before = (await botctl.status()).rest!;
+    process.kill(before.pid!, 'SIGSTOP');
+    try {
+      await botctl.untilStatus(({ clusters }) => clusters.every(({ notices }) => notices.length > 0));
+      const served = distinct();
+      await until(() => distinct() > served + 5);
+    } finally {
+      process.kill(before.pid!, 'SIGCONT');
+    }
+    await until(() => Object.keys(outcomes()).length === 2 * COUNT, { timeoutMs: 40_000 });
+    expect(Object.values(outcomes()).filter((outcome) => outcome !== 'ok')).toEqual([]);
+    expect(sandbox.report().restIds).toMatchObject({ distinct: 2 * COUNT, doubled: 0 });
+    expect((await botctl.status()).rest).toMatchObject({ pid: before.pid, restarts: 0 });
+  });
+
+  it('that hangs is replaced', async () => {
+    await start({ guard: true }, 2);
+    await until(() => distinct() > 20, { timeoutMs: 30_000 });
+    const { pid } = (await botctl.status()).rest!;
+    process.kill(pid!, 'SIGSTOP');
+    const status = await botctl.untilStatus(({ rest }) => rest?.state === 'up' && rest.pid !== pid);
+    expect(status.rest?.restarts).toBe(1);
+    expect(botctl.logs()).toMatch(/REST guard is down: it did not answer for 10 s/);
   });
 
   it('is not there when it is switched off', async () => {

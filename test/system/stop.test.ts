@@ -40,8 +40,8 @@ describe('the end of a supervisor', () => {
   it('SIGTERM under load: exit 0, no process left, and the next start resumes what was parked', async () => {
     const { child, ended } = make().start();
     await botctl.untilReady();
-    sandbox.setRate(200);
-    await until(() => sandbox.report().answered >= 100);
+    sandbox.setRate(80);
+    await until(() => sandbox.report().answered >= 60);
     child.kill('SIGTERM');
     const { code, signal } = await ended;
     expect({ code, signal }).toEqual({ code: 0, signal: null });
@@ -50,7 +50,7 @@ describe('the end of a supervisor', () => {
 
     botctl.start();
     await botctl.untilReady();
-    await until(() => sandbox.report().answered >= 300);
+    await until(() => sandbox.report().answered >= 200);
     sandbox.setRate(0);
     await settled(sandbox);
     expect(sandbox.report()).toMatchObject({
@@ -84,6 +84,24 @@ describe('the end of a supervisor', () => {
     expect(sandbox.report()).toMatchObject({ identifies: SHARDS, resumes: SHARDS });
   });
 
+  it.each([
+    ['without a handler', '', 'ended by SIGTERM'],
+    ['that destroys its client', 'destroy-on-sigterm', 'exit code 0'],
+  ])(
+    'a cluster that is told to end by hand saves its sessions, and its successor resumes: a bot %s',
+    async (_, bad, end) => {
+      make({ bot: 'misbehaving.cjs', env: { BAD: bad } }).start();
+      const { clusters } = await botctl.untilReady();
+      sandbox.setRate(100);
+      process.kill(clusters[1]?.pid ?? 0, 'SIGTERM');
+      const after = await botctl.untilStatus((now) => now.verdict === 'well' && now.clusters[1]?.restarts === 1);
+      expect(after.clusters[1]?.lastExit).toBe(end);
+      sandbox.setRate(0);
+      await settled(sandbox);
+      expect(sandbox.report()).toMatchObject({ identifies: SHARDS, resumes: 2, lost: 0, doubled: 0 });
+    },
+  );
+
   it('a second SIGTERM ends everything at once, with an exit code that is not 0', async () => {
     const bot = { bot: 'misbehaving.cjs', env: { BAD: 'ignore-sigterm' } };
     const { child, ended } = make(bot, { stopTimeout: '60s' }).start();
@@ -109,8 +127,8 @@ describe('the end of a supervisor', () => {
   it('SIGKILL and a new start within the grace time: same processes, no identify, no event lost', async () => {
     const first = make().start();
     const before = await botctl.untilReady();
-    sandbox.setRate(200);
-    await until(() => sandbox.report().answered >= 100);
+    sandbox.setRate(80);
+    await until(() => sandbox.report().answered >= 60);
     const { connectionsOpened } = sandbox.report();
     first.child.kill('SIGKILL');
     await first.ended;
@@ -121,7 +139,7 @@ describe('the end of a supervisor', () => {
     expect(after.clusters.map(({ pid }) => pid)).toEqual(before.clusters.map(({ pid }) => pid));
     expect(after.clusters.every(({ adopted }) => adopted)).toBe(true);
     const answered = sandbox.report().answered;
-    await until(() => sandbox.report().answered >= answered + 200);
+    await until(() => sandbox.report().answered >= answered + 100);
     sandbox.setRate(0);
     await settled(sandbox);
     expect(sandbox.report()).toMatchObject({

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Status } from '../../control/contract';
 import { locateState, type Located } from '../../config/locate';
 import { configFile, type CliContext, type CommonOptions } from '../context';
+import { Screen } from '../render/screen';
 import { renderStatus } from '../render/status';
 import { exitCodeOf, observe } from '../supervisor-view';
 
@@ -13,8 +14,6 @@ interface StatusOptions extends CommonOptions {
 
 const REFRESH_MS = 1_000;
 const DEFAULT_WIDTH = 100;
-const HOME_AND_CLEAR = '\u001b[H\u001b[J';
-const CLEAR_SCREEN = '\u001b[2J';
 
 export async function status(options: StatusOptions, context: CliContext): Promise<number> {
   const located = await locateState({ cwd: context.cwd, file: configFile(options, context), env: context.env });
@@ -26,18 +25,32 @@ export async function status(options: StatusOptions, context: CliContext): Promi
 
 async function watch(located: Located, options: StatusOptions, context: CliContext): Promise<number> {
   const stop = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
-  const isScreen = context.stdout.isTTY && options.json !== true;
-  if (isScreen) context.stdout.write(CLEAR_SCREEN);
-  let last: Status;
-  do {
-    last = await observe(located);
-    const text = format(last, options, context);
-    // In a pipe the readings follow each other; JSON then is one line each.
-    context.stdout.write(isScreen ? HOME_AND_CLEAR + text : text);
-    await delay(REFRESH_MS, undefined, { signal: stop.signal }).catch(() => undefined);
-  } while (!stop.signal.aborted);
-  return exitCodeOf(last);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stop.abort());
+  let last = await observe(located);
+  const screen = context.stdout.isTTY && options.json !== true ? openScreen() : null;
+  try {
+    for (;;) {
+      const text = format(last, options, context);
+      // In a pipe the readings follow each other; JSON then is one line each.
+      if (screen === null) context.stdout.write(text);
+      else screen.show(text);
+      await delay(REFRESH_MS, undefined, { signal: stop.signal }).catch(() => undefined);
+      if (stop.signal.aborted) return exitCodeOf(last);
+      last = await observe(located);
+    }
+  } finally {
+    screen?.close();
+  }
+
+  function openScreen(): Screen {
+    const made = new Screen({
+      ...context,
+      onQuit: () => stop.abort(),
+      onResize: () => made.show(format(last, options, context)),
+    });
+    made.open();
+    return made;
+  }
 }
 
 function format(found: Status, options: StatusOptions, { stdout, style }: CliContext): string {

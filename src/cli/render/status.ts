@@ -7,9 +7,11 @@ import type {
   ShardStatus,
   Status,
 } from '../../control/contract';
+import { capacityLine } from './capacity';
 import { renderColumns, type Column } from './columns';
 import { formatBytes, formatCount, formatDuration, formatPlural, formatRanges, plainText } from './format';
 import { HEALTH_TONES, summary } from './health';
+import { SEVERITY_TONES, incidentLine } from './incidents';
 import { restLine } from './rest';
 import { CLUSTER_TONES, SHARD_TONES, headlineOf } from './states';
 import { Style, visibleWidth, type StyleOptions } from './style';
@@ -45,7 +47,7 @@ class StatusPage {
   render(): string {
     const answers = this.status.clusters.length > 0 || this.status.shards.length > 0;
     const blocks = answers
-      ? [this.#headline(), this.#problems(), this.#clusters(), this.#shards(), this.#facts()]
+      ? [this.#headline(), this.#problems(), this.#incidents(), this.#clusters(), this.#shards(), this.#facts()]
       : [this.#headline(), this.#problems()];
     return `${blocks
       .filter((lines) => lines.length > 0)
@@ -79,6 +81,14 @@ class StatusPage {
     const lines = shown.flatMap((problem) => this.#wrap(plainText(problem), `${this.#style.sign('bad')} `));
     if (problems.length > shown.length) lines.push(`  and ${problems.length - shown.length} more: see --json`);
     return lines;
+  }
+
+  #incidents(): string[] {
+    const { incidents } = this.status;
+    return incidents.flatMap((incident) => {
+      const tone = incident.state === 'mitigated' ? 'quiet' : SEVERITY_TONES[incident.severity];
+      return this.#wrap(incidentLine(incident, this.#style, this.options.now), `${this.#style.sign(tone)} `);
+    });
   }
 
   #clusters(): string[] {
@@ -183,7 +193,7 @@ class StatusPage {
   }
 
   #facts(): string[] {
-    const { supervisor, gateway, rest, postgres, redis } = this.status;
+    const { supervisor, gateway, rest, postgres, redis, capacity } = this.status;
     const retry = gateway.retryAt === null ? '' : `, next attempt ${this.#until(gateway.retryAt)}`;
     const gate =
       gateway.gate === 'passing'
@@ -205,6 +215,7 @@ class StatusPage {
       ...this.#fact('Postgres', this.#postgres(postgres)),
       ...this.#fact('Redis', this.#server(redis)),
       ...this.#data(),
+      ...(capacity === null ? [] : this.#fact('Capacity', capacityLine(capacity, this.#style))),
       ...this.#fact('Supervisor', running.join(', ')),
     ];
   }

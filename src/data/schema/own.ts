@@ -128,4 +128,41 @@ CREATE UNIQUE INDEX move_open ON botctl.move (kind, unit) WHERE state IN ('copyi
   // Keys of deferred writes that have landed. They move with their guild.
   { name: '0002-deferred', sql: DEFER_TABLE_DDL },
   { name: '0003-cache', sql: CACHE_TABLE_DDL },
+  {
+    // Only the first database shard is asked for it.
+    name: '0004-incident',
+    sql: `
+CREATE TABLE botctl.incident (
+  id text PRIMARY KEY,
+  type text NOT NULL,
+  rule text NOT NULL,
+  scope text NOT NULL,
+  severity text NOT NULL,
+  state text NOT NULL,
+  opened_at timestamptz NOT NULL,
+  resolved_at timestamptz,
+  updated_at timestamptz NOT NULL,
+  body jsonb NOT NULL
+);
+CREATE INDEX incident_opened ON botctl.incident (opened_at);
+`,
+  },
+  // What was in use, by the hour. Used on shard 0 only.
+  {
+    name: '0005-capacity',
+    sql: `
+CREATE TABLE botctl.capacity_hour (
+  hour timestamptz NOT NULL,
+  resource text NOT NULL,
+  scope text NOT NULL,
+  part text NOT NULL, -- the state folder that has seen it
+  samples int NOT NULL CHECK (samples > 0),
+  mean float8 NOT NULL,
+  low float8 NOT NULL,
+  high float8 NOT NULL,
+  limit_value float8,
+  PRIMARY KEY (hour, resource, scope, part)
+);
+`,
+  },
 ];

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { LocalIdentifyQueue } from '../../../src/sharding/identify/local-identif
 import { FakeClock } from '../fake-clock';
 
 const NEVER = new AbortController().signal;
+setMaxListeners(0, NEVER); // one for each that waits; in use each has a signal of its own
 const PACE = 5_100;
 
 describe('LocalIdentifyQueue', () => {

@@ -3,6 +3,10 @@ import { until } from '../../support/until';
 
 /** Waits until every event has its answer. A replay can make answers late, which is not lost: lost ones never come. */
 export async function settled(sandbox: Sandbox): Promise<void> {
-  const open = (): number => sandbox.report().outstanding + sandbox.report().lost;
-  await until(() => open() === 0, { timeoutMs: 15_000, what: () => `events without an answer: ${open()}` });
+  const settledNow = (): boolean => sandbox.report().outstanding + sandbox.report().lost === 0;
+  const what = (): string => {
+    const { outstanding, lost, answered } = sandbox.report();
+    return `an answer to each event: ${answered} have one, ${outstanding} may still get one, ${lost} are lost`;
+  };
+  await until(settledNow, { timeoutMs: 30_000, everyMs: 50, what });
 }
