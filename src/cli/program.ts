@@ -149,6 +149,7 @@ export function buildProgram(context: CliContext): Program {
     .option('--force', 'Overwrite an existing file.')
     .action(act(async () => (await import('./commands/init.js')).init));
 
+  defineDeploy(define, act, program);
   defineConfig(define, act, program);
   defineDb(define, act, program);
   defineSandbox(define, act, program);
@@ -196,6 +197,45 @@ function defineConfig(define: Define, act: Act, program: Command): void {
   define(config, 'schema', 'Print the JSON Schema, for editors.', ['botctl config schema > botctl.schema.json']).action(
     act(async () => (await import('./commands/config.js')).printSchema),
   );
+}
+
+function defineDeploy(define: Define, act: Act, program: Command): void {
+  define(program, 'deploy', 'Make a release of the code and move the clusters to it, a few at a time.', [
+    'botctl deploy                          # the folder of the bot',
+    'botctl deploy --rolling /srv/builds/42',
+    'botctl deploy --git v1.4.0 --build "npm ci && npm run build"',
+    'botctl deploy --prepare                # make and check it, move nothing',
+    'botctl deploy --pause                  # the rollout that is under way; --resume, --abort, --follow',
+  ])
+    .argument('[path]', 'Folder of the new code; else deploy.root.')
+    .option('--rolling', 'A canary first, then in batches: what it does anyway.')
+    .addOption(new Option('--all-at-once', 'Replace all clusters at the same time.').conflicts('rolling'))
+    .option('--git <ref>', 'A commit, tag or branch of the repository instead of a folder.')
+    .option('--build <command>', 'Builds the release, in its copy; instead of deploy.build.')
+    .option('--no-build', 'Without deploy.build.')
+    .option('--prepare', 'Make the release and check it; move nothing.')
+    .option('--force', 'Deploy although an incident is open, a cluster is not ready, or room is short.')
+    .option('--pause', 'Replace no further cluster for now.')
+    .option('--resume', 'Go on.')
+    .option('--abort', 'End the rollout and bring back what was moved.')
+    .option('--follow', 'Look on at the rollout that is under way.')
+    .action(act(async () => (await import('./commands/deploy.js')).deploy));
+  define(program, 'rollback', 'Go back to the release before this one, or to one of those that are kept.', [
+    'botctl rollback',
+    'botctl rollback 3f9c0a1b2c4d',
+    'botctl rollback live           # the folder of the bot',
+  ])
+    .argument('[release]', 'Its id, or the beginning of it.')
+    .action(act(async () => (await import('./commands/rollback.js')).rollback));
+  define(program, 'releases', 'Show the releases that are kept, and what was deployed when.', [
+    'botctl releases',
+    'botctl releases --json | jq .releases[0].id',
+  ])
+    .option('--json', 'Print JSON.')
+    .action(act(async () => (await import('./commands/releases.js')).releases));
+  define(program, 'reload', 'Read the config again: clusters are replaced one by one where that is needed.', [
+    'botctl reload',
+  ]).action(act(async () => (await import('./commands/reload.js')).reload));
 }
 
 function defineDb(define: Define, act: Act, program: Command): void {

@@ -79,6 +79,7 @@ function empty(stateDir: string, record: SupervisorRecord | null, name: string):
     redis: off,
     data: null,
     health: null,
+    deploy: null,
     capacity: null,
     incidents: [],
     verdict: 'down',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration, fraction, size } from './values';
+import { duration, flag, fraction, size } from './values';
 
 /** `capacity` of the config. */
 export const capacity = z
@@ -9,6 +9,9 @@ export const capacity = z
       horizon: duration('1d', '365d')
         .prefault('30d')
         .describe('A limit that will be near within so long is told of, with the change to make.'),
+      weeklyReport: flag()
+        .prefault(true)
+        .describe('Each Monday at 9:00 (time of the machine) the notifiers tell what is in use and what to change.'),
       databaseSize: size('1MB', '100TB')
         .optional()
         .describe('Space that one database may take. Absent: not known; of the embedded server what its disk has.'),

@@ -12,6 +12,7 @@ import {
   type RestartRequest,
   type Status,
 } from './contract';
+import type { DeployRequest, RollbackRequest, RolloutOrder } from './deploy-contract';
 import {
   INCIDENTS_PATH,
   type IncidentDetail,
@@ -130,6 +131,26 @@ export class ControlClient {
 
   async migrate(onProgress: (line: Progress) => void): Promise<Progress> {
     return await this.#stream('/v1/db/migrate', {}, onProgress);
+  }
+
+  async deploy(request: DeployRequest, onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/deploy', request, onProgress);
+  }
+
+  async rollback(request: RollbackRequest, onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/rollback', request, onProgress);
+  }
+
+  async followRollout(onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/rollout', {}, onProgress);
+  }
+
+  async orderRollout(order: RolloutOrder, onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream(`/v1/rollout/${order}`, {}, onProgress);
+  }
+
+  async reload(onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/reload', {}, onProgress);
   }
 
   async #stream(path: string, body: object, onProgress: (line: Progress) => void): Promise<Progress> {

@@ -5,6 +5,7 @@
 
 import type { CapacityReport, CapacityStatus } from '../capacity/report';
 import type { GuardSnapshot } from '../rest-guard/stats';
+import type { DeployHandlers, DeployStatus } from './deploy-contract';
 import type { IncidentHandlers, IncidentStatus } from './incidents';
 
 export const CONTROL_API_VERSION = 1;
@@ -251,6 +252,8 @@ export interface Status {
   data: DataStatus | null;
   /** null: nothing is looked at, because the bot is not up yet or no longer. */
   health: HealthStatus | null;
+  /** null: the bot is not up yet. */
+  deploy: DeployStatus | null;
   /** null: nothing was looked ahead for yet. */
   capacity: CapacityStatus | null;
   /** Open ones that stand for themselves, the most severe first. */
@@ -276,6 +279,8 @@ export interface Progress {
   done: boolean;
   ok?: boolean;
   text: string;
+  /** How much is done, as a share of 1. */
+  share?: number;
 }
 
 /** A guild, or with `abort` the one whose move is taken back. Ids are text. */
@@ -357,7 +362,7 @@ export interface ApiError {
 }
 
 /** Routes; `progress` routes answer with newline-delimited `Progress`. */
-export interface ControlHandlers {
+export interface ControlHandlers extends DeployHandlers {
   incidents: IncidentHandlers;
   /** GET /v1/status */
   status(): Status;

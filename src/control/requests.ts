@@ -37,7 +37,7 @@ export function parseRebalance(text: string): RebalanceRequest {
   return { drain, dryRun };
 }
 
-function parseBody(text: string, known: readonly string[], example: string): Record<string, unknown> {
+export function parseBody(text: string, known: readonly string[], example: string): Record<string, unknown> {
   let body: unknown;
   try {
     body = text === '' ? {} : JSON.parse(text);

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { ControlError, type ApiError, type ControlHandlers, type Progress } from './contract';
+import { deployRoute } from './deploy-routes';
 import { INCIDENTS_PATH, answerIncidents } from './incidents';
 import { parseAbort, parseMove, parseRebalance, parseRestart } from './requests';
 import { MAX_SOCKET_PATH_BYTES, ensurePrivateDir } from './socket-path';
@@ -163,8 +164,20 @@ export class ControlServer {
         await this.#progress(response, (onProgress) => handlers.migrate(onProgress));
         return;
       default:
+        if (await this.#routeDeploy(path, request, response)) return;
         throw new ControlError(404, `no such route: ${path}`, 'is botctl here newer or older than the supervisor?');
     }
+  }
+
+  /** False: it is none of these routes. */
+  async #routeDeploy(path: string, request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    const { handlers } = this.#options;
+    const work = deployRoute(path, handlers);
+    if (work === null) return false;
+    allow(request, response, 'POST');
+    const run = work(await readBody(request));
+    await this.#progress(response, run);
+    return true;
   }
 
   /** The status line waits for the first word, so that a refusal can still be an ordinary error answer. */

@@ -245,6 +245,8 @@ export interface BootRecord {
   timings: AgentTimings;
   /** Sessions to resume and the snapshot of the caches that belongs to them; absent: identify. */
   resume?: { sessions: ShardSession[]; snapshot: string; form: SavedForm };
+  /** Only show whether the bot gets as far as `login()`, and write here how far it came. */
+  preflightFile?: string;
   /** This process succeeds another: it waits in login() and listens on this socket for what that one hands over. */
   handoff?: { socketPath: string };
 }

@@ -181,6 +181,15 @@ const SUPERVISOR = {
   incidents_explained: gauge('Incidents that follow from another one.', 'count', [], { extremes: false }),
   incidents_total: counter('Incidents that were opened.', ['type']),
   incident_notifications_total: counter('Messages about incidents, by target and outcome.', ['target', 'outcome']),
+  capacity_used_ratio: gauge('Share of a limit that is usually in use.', 'ratio', ['resource', 'scope'], {
+    merge: 'max',
+    extremes: false,
+  }),
+  capacity_full_timestamp_seconds: gauge('When a limit is met, if things go on so.', 'seconds', ['resource', 'scope'], {
+    merge: 'min',
+    extremes: false,
+  }),
+  capacity_recommendations: gauge('Changes to make before a limit is met.', 'count', [], { extremes: false }),
   postgres_up: gauge('Does Postgres answer?', 'flag', [], { merge: 'min' }),
   redis_up: gauge('Does Redis answer?', 'flag', [], { merge: 'min' }),
   supervisor_resident_memory_bytes: gauge('Resident memory of the supervisor.', 'bytes'),

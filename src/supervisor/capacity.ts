@@ -1,7 +1,9 @@
+import { Cron } from 'croner';
 import type { Logger } from 'pino';
 import {
   CapacityPlanner,
   HistoryTable,
+  letterOf,
   limitsNear,
   type CapacityReport,
   type CapacityStatus,
@@ -26,12 +28,15 @@ export interface CapacityOptions {
   data: DataTier | null;
   databaseUrls: readonly string[];
   /** Who is told of limits that are near. */
-  incidents: Pick<IncidentDesk, 'signal'>;
+  incidents: Pick<IncidentDesk, 'signal' | 'announce'>;
   logger: Logger;
 }
 
 /** A database that does not answer for so long is left out this time, ms. */
 const QUERY_TIMEOUT_MS = 15_000;
+
+/** Monday at 9:00. */
+const WEEKLY = '0 9 * * 1';
 
 /** Brings the planner together with what it looks at and whom it tells. */
 export class Capacity {
@@ -39,6 +44,7 @@ export class Capacity {
   readonly #incidents: CapacityOptions['incidents'];
   /** Names of the limits that were near. */
   #near = new Map<string, Signal>();
+  readonly #weekly: Cron | null;
 
   constructor({ config, master, data, databaseUrls, incidents, logger }: CapacityOptions) {
     this.#incidents = incidents;
@@ -64,10 +70,19 @@ export class Capacity {
       log: logger,
       onReport: (report) => this.#tell(report),
     });
+    const tellWeekly = (): Promise<void> => this.#tellWeekly(config.bot.name);
+    this.#weekly = capacity.weeklyReport ? new Cron(WEEKLY, { unref: true, catch: true }, tellWeekly) : null;
   }
 
   get status(): CapacityStatus | null {
     return this.#planner.status;
+  }
+
+  async #tellWeekly(bot: string): Promise<void> {
+    const report = await this.#planner.report();
+    if (report === null) return;
+    const severity = report.recommendations.length > 0 ? 'warning' : 'info';
+    this.#incidents.announce({ ...letterOf(report, bot), severity });
   }
 
   /** Never rejects. */
@@ -76,6 +91,7 @@ export class Capacity {
   }
 
   stop(): Promise<void> {
+    this.#weekly?.stop();
     return this.#planner.stop();
   }
 

@@ -1,9 +1,11 @@
 import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
+import type { CapacityStatus } from '../capacity';
 import type { RestGuardStatus } from '../control/contract';
 import { dataGauges } from '../metrics/data-facts';
 import type { Fact, MetricArchive, Metrics } from '../metrics';
 import type { MasterEvent } from '../sharding/events';
 import type { MasterView } from '../sharding/master';
+import { capacityFacts } from './capacity-facts';
 import { guardCounters, guardGauges } from './rest-guard-facts';
 import { SourceTotals } from './source-totals';
 import type { TierStatus } from './tiers';
@@ -15,6 +17,8 @@ export interface FeedView {
   tiers: TierStatus | null;
   /** null: there is none. */
   rest: RestGuardStatus | null;
+  /** null: nothing was looked ahead for yet. */
+  capacity: CapacityStatus | null;
 }
 
 const RESOLUTION_MS = 20;
@@ -112,11 +116,12 @@ export class MetricsFeed {
 
   #collect(): void {
     try {
-      const { master, tiers, rest } = this.look();
+      const { master, tiers, rest, capacity } = this.look();
       this.metrics.set([
         ...this.#own(),
         ...tierFacts(tiers),
         ...(rest === null ? [] : guardGauges(rest)),
+        ...(capacity === null ? [] : capacityFacts(capacity)),
         ...(master === null ? [] : masterFacts(master)),
       ]);
       if (rest !== null && rest.figures !== null) this.#guardTotals.take(rest.figures, guardCounters(rest));

@@ -7,6 +7,7 @@ import {
   type ShardStatus,
   type Status,
 } from '../control/contract';
+import type { DeployStatus } from '../control/deploy-contract';
 import type { Incident } from '../incidents';
 import type { DataSample } from '../ipc/data-sample';
 import type { MasterView } from '../sharding/master';
@@ -34,6 +35,8 @@ export interface StatusInput {
   ownData: DataSample | null;
   /** null while nothing is looked at. */
   health: HealthView | null;
+  /** null: the bot is not up yet. */
+  deploy: DeployStatus | null;
   /** null: nothing was looked ahead for yet. */
   capacity: CapacityStatus | null;
   /** Those that are not resolved. */
@@ -75,6 +78,7 @@ export function buildStatus(input: StatusInput): Status {
     redis: tiers.redis,
     data: input.data === null ? null : buildDataStatus(input.data, samplesOf(input)),
     health: input.health === null ? null : buildHealthStatus(input.health),
+    deploy: input.deploy,
     capacity: input.capacity,
     incidents: incidentStatus(input.incidents, now),
     verdict: well ? 'well' : 'degraded',

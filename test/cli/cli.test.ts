@@ -184,6 +184,11 @@ describe('the command line', () => {
           abortMove: () => Promise.resolve(),
           rebalance: () => Promise.resolve(),
           migrate: () => Promise.resolve(),
+          deploy: () => Promise.resolve(),
+          rollback: () => Promise.resolve(),
+          followRollout: () => Promise.resolve(),
+          orderRollout: () => Promise.resolve(),
+          reload: () => Promise.resolve(),
           restart: (request, onProgress) => {
             asked.push(request);
             if (request.cluster === 99)

@@ -78,6 +78,7 @@ export function aStatus(clusters = 4, perCluster = 4, over: Partial<Status> = {}
     redis: { kind: 'off', state: 'off', address: null, version: null, message: null },
     data: null,
     health: null,
+    deploy: null,
     capacity: null,
     incidents: [],
     rest: null,

@@ -48,6 +48,7 @@ function input(state: ClusterState): StatusInput {
     data: null,
     ownData: null,
     health: null,
+    deploy: null,
     capacity: null,
     incidents: [],
     rest: null,
