@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { capacity } from './capacity-schema';
 import { health } from './health-schema';
+import { recovery } from './recovery-schema';
 import { incidents } from './incidents-schema';
+import { backup, maintenance } from './maintenance-schema';
 import { duration, flag, fraction, integer, oneOf, size, text, url } from './values';
 
 /** Discord's own REST base URL. */
@@ -537,10 +539,13 @@ export const schema = z.strictObject(
     cache,
     http,
     health,
+    recovery,
     incidents,
     metrics,
     deploy,
     capacity,
+    maintenance,
+    backup,
     sandbox,
     stateDir: text('the path of a folder')
       .prefault('.botctl')

@@ -13,6 +13,7 @@ import {
   type Status,
 } from './contract';
 import type { DeployRequest, RollbackRequest, RolloutOrder } from './deploy-contract';
+import type { RecoverRequest, RecoveryOverview } from './recovery-contract';
 import {
   INCIDENTS_PATH,
   type IncidentDetail,
@@ -20,6 +21,7 @@ import {
   type IncidentOrder,
   type OrderAnswer,
 } from './incidents';
+import type { MaintainRequest, MaintenanceOverview } from './maintenance-contract';
 
 /** Silence on a progress stream for longer than this, ms, means that the supervisor is gone or hangs (it beats each 1 s). */
 const SILENCE_MS = 10_000;
@@ -129,6 +131,19 @@ export class ControlClient {
     return await this.#stream('/v1/db/rebalance', request, onProgress);
   }
 
+  async recovery({ timeoutMs = 10_000 }: { timeoutMs?: number } = {}): Promise<RecoveryOverview> {
+    return (await this.#get('/v1/recovery', timeoutMs)) as RecoveryOverview;
+  }
+
+  async recover(request: RecoverRequest, onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/recovery', request, onProgress);
+  }
+
+  async endOutage({ timeoutMs = 10_000 }: { timeoutMs?: number } = {}): Promise<void> {
+    const { response, text } = await this.#call('POST', '/v1/recovery/end-outage', {}, timeoutMs);
+    if (response.statusCode !== 200) throw refusal(response, text);
+  }
+
   async migrate(onProgress: (line: Progress) => void): Promise<Progress> {
     return await this.#stream('/v1/db/migrate', {}, onProgress);
   }
@@ -151,6 +166,14 @@ export class ControlClient {
 
   async reload(onProgress: (line: Progress) => void): Promise<Progress> {
     return await this.#stream('/v1/reload', {}, onProgress);
+  }
+
+  async maintenance({ timeoutMs = 10_000 }: { timeoutMs?: number } = {}): Promise<MaintenanceOverview> {
+    return (await this.#get('/v1/maintenance', timeoutMs)) as MaintenanceOverview;
+  }
+
+  async maintain(request: MaintainRequest, onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/maintain', request, onProgress);
   }
 
   async #stream(path: string, body: object, onProgress: (line: Progress) => void): Promise<Progress> {

@@ -1,4 +1,6 @@
+import type { MaintainRequest } from './maintenance-contract';
 import { ControlError, type MoveRequest, type RebalanceRequest, type RestartRequest } from './contract';
+import type { RecoverRequest } from './recovery-contract';
 
 /*
  * What comes over the control socket, checked: a newer or older botctl may be at the other end.
@@ -28,6 +30,14 @@ export function parseAbort(text: string): Pick<MoveRequest, 'guild'> {
   return { guild: guild(parseBody(text, ['guild'], '{"guild": "81384788765712384"}')) };
 }
 
+export function parseRecover(text: string): RecoverRequest {
+  const { type, scope, dryRun = false } = parseBody(text, ['type', 'scope', 'dryRun'], '{"type": "shard-stuck"}');
+  if (typeof type !== 'string') throw new ControlError(400, 'type must be an incident type as text');
+  if (scope !== undefined && typeof scope !== 'string') throw new ControlError(400, 'scope must be text');
+  if (typeof dryRun !== 'boolean') throw new ControlError(400, 'dryRun must be true or false');
+  return { type, dryRun, ...(scope !== undefined && { scope }) };
+}
+
 export function parseRebalance(text: string): RebalanceRequest {
   const { drain = [], dryRun = false } = parseBody(text, ['drain', 'dryRun'], '{"drain": [3]}');
   if (!Array.isArray(drain) || !drain.every(isCount)) {
@@ -35,6 +45,20 @@ export function parseRebalance(text: string): RebalanceRequest {
   }
   if (typeof dryRun !== 'boolean') throw new ControlError(400, 'dryRun must be true or false');
   return { drain, dryRun };
+}
+
+export function parseMaintain(text: string): MaintainRequest {
+  const {
+    tasks,
+    dryRun = false,
+    force = false,
+  } = parseBody(text, ['tasks', 'dryRun', 'force'], '{"tasks": ["vacuum"]}');
+  if (tasks !== undefined && (!Array.isArray(tasks) || !tasks.every((task) => typeof task === 'string'))) {
+    throw new ControlError(400, 'tasks must be a list of names');
+  }
+  if (typeof dryRun !== 'boolean') throw new ControlError(400, 'dryRun must be true or false');
+  if (typeof force !== 'boolean') throw new ControlError(400, 'force must be true or false');
+  return { ...(tasks !== undefined && { tasks }), dryRun, force };
 }
 
 export function parseBody(text: string, known: readonly string[], example: string): Record<string, unknown> {

@@ -4,8 +4,8 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { ControlError, type ApiError, type ControlHandlers, type Progress } from './contract';
 import { deployRoute } from './deploy-routes';
+import { parseAbort, parseMaintain, parseMove, parseRebalance, parseRecover, parseRestart } from './requests';
 import { INCIDENTS_PATH, answerIncidents } from './incidents';
-import { parseAbort, parseMove, parseRebalance, parseRestart } from './requests';
 import { MAX_SOCKET_PATH_BYTES, ensurePrivateDir } from './socket-path';
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -132,6 +132,22 @@ export class ControlServer {
         await this.#progress(response, (onProgress) => handlers.restart(restart, onProgress));
         return;
       }
+      case '/v1/recovery': {
+        if (request.method === 'GET') {
+          sendJson(response, 200, handlers.recovery());
+          return;
+        }
+        allow(request, response, 'POST');
+        const recover = parseRecover(await readBody(request));
+        await this.#progress(response, (onProgress) => handlers.recover(recover, onProgress));
+        return;
+      }
+      case '/v1/recovery/end-outage':
+        allow(request, response, 'POST');
+        await readBody(request);
+        handlers.endOutage();
+        sendJson(response, 200, { ok: true });
+        return;
       case '/v1/capacity':
         allow(request, response, 'GET');
         sendJson(response, 200, await handlers.capacity());
@@ -163,6 +179,16 @@ export class ControlServer {
         await readBody(request);
         await this.#progress(response, (onProgress) => handlers.migrate(onProgress));
         return;
+      case '/v1/maintenance':
+        allow(request, response, 'GET');
+        sendJson(response, 200, await handlers.maintenance());
+        return;
+      case '/v1/maintain': {
+        allow(request, response, 'POST');
+        const maintain = parseMaintain(await readBody(request));
+        await this.#progress(response, (onProgress) => handlers.maintain(maintain, onProgress));
+        return;
+      }
       default:
         if (await this.#routeDeploy(path, request, response)) return;
         throw new ControlError(404, `no such route: ${path}`, 'is botctl here newer or older than the supervisor?');

@@ -66,6 +66,13 @@ const AGENT: Record<AgentCounter | AgentGauge | AgentSketch, Entry> = {
   rest_rate_limited_total: counter('REST calls answered with 429, by scope.', ['cluster', 'scope']),
   rest_rate_limit_waits_total: counter('REST calls held back by the bot for a rate limit.', ['cluster', 'scope']),
   rest_invalid_requests_total: counter('REST calls answered with 401, 403 or 429, which lead to a ban.', CLUSTER),
+  rest_circuit_open: gauge(
+    'Processes that send no calls of this kind, since Discord fails at most of them.',
+    'count',
+    ['cluster', 'route'],
+    { extremes: false },
+  ),
+  rest_circuit_refused_total: counter('Calls that were not sent for that.', ['route']),
   gc_pause_seconds: seconds('Pauses of the garbage collector.', ['cluster', 'kind']),
   discord_cache_entries: gauge('Entries in the caches of discord.js.', 'count', ['cluster', 'kind'], {
     extremes: false,
@@ -109,6 +116,10 @@ const DATA = {
   pool_connections_closed_total: counter('Connections closed.', ['database']),
   pool_acquire_timeouts_total: counter('Callers that got no connection in time.', ['database']),
   pool_errors_total: counter('Connections that broke.', ['database']),
+  pool_refused_total: counter('Statements that were not sent, since the database shard does not answer.', ['database']),
+  circuit_open: gauge('Processes that leave a dependency alone, since it does not answer.', 'count', ['dependency'], {
+    extremes: false,
+  }),
   cache_hits_total: counter('Reads that a level of the cache answered.', ['level']),
   cache_misses_total: counter('Reads that a level of the cache could not answer.', ['level']),
   cache_errors_total: counter('Reads at which a level of the cache failed.', ['level']),
@@ -192,6 +203,11 @@ const SUPERVISOR = {
   capacity_recommendations: gauge('Changes to make before a limit is met.', 'count', [], { extremes: false }),
   postgres_up: gauge('Does Postgres answer?', 'flag', [], { merge: 'min' }),
   redis_up: gauge('Does Redis answer?', 'flag', [], { merge: 'min' }),
+  recovery_actions_total: counter('Steps that recovery took, by incident type and outcome.', [
+    'type',
+    'step',
+    'outcome',
+  ]),
   supervisor_resident_memory_bytes: gauge('Resident memory of the supervisor.', 'bytes'),
   supervisor_cpu_seconds_total: counter('CPU time of the supervisor.', ['mode'], 'seconds'),
   supervisor_event_loop_delay_p99_seconds: gauge(
@@ -208,7 +224,26 @@ const SUPERVISOR = {
   metrics_series_folded_total: counter('Values put into the series other, since there were too many series.', []),
 } satisfies Record<string, Entry>;
 
-const ALL = { ...AGENT, ...SAMPLE, ...DATA, ...SUPERVISOR };
+/** Care for the databases. */
+const MAINTENANCE = {
+  maintenance_running: gauge('Is maintenance of the databases under way?', 'flag', [], { merge: 'max' }),
+  maintenance_age_seconds: gauge('Time since maintenance last ended.', 'seconds', [], {
+    merge: 'min',
+    extremes: false,
+  }),
+  maintenance_failing_tasks: gauge('Tasks of maintenance whose last run failed.', 'count', [], { merge: 'max' }),
+  maintenance_runs_total: counter('Runs of maintenance, by outcome.', ['outcome']),
+  maintenance_steps_total: counter('Steps of maintenance, by task and outcome.', ['task', 'outcome']),
+  backups: gauge('Backups in the target.', 'count', [], { extremes: false }),
+  backup_age_seconds: gauge('Age of the newest backup that is whole.', 'seconds', [], {
+    merge: 'min',
+    extremes: false,
+  }),
+  backup_size_bytes: gauge('Size of the newest backup.', 'bytes', [], { extremes: false }),
+  backup_verified: gauge('Was the newest backup restored for a trial without fault?', 'flag', [], { merge: 'min' }),
+} satisfies Record<string, Entry>;
+
+const ALL = { ...AGENT, ...SAMPLE, ...DATA, ...SUPERVISOR, ...MAINTENANCE };
 type BuiltIn = typeof ALL;
 
 /** Names of the metrics that botctl knows itself. */

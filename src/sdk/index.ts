@@ -14,13 +14,22 @@ import type {
   TransactionOptions,
 } from '../data/router/database';
 import { dataOwner } from '../data/settings';
-import { SDK_BRIDGE, SDK_BRIDGE_VERSION, type ClusterInfo, type SdkBridge, type StopHandler } from '../ipc/sdk-bridge';
+import type { ClusterInfo, StopHandler } from '../ipc/sdk-bridge';
 import { BotChecks, type BotHealthCheck, type HealthCheckOptions } from './bot-checks';
+import { bridge } from './bridge';
 import type { DataRuntime } from './data';
 import { hasLeftWrites } from './left-writes';
-import { createLifecycle, type HandoffHooks } from './lifecycle';
 
 export { DataError, type DataErrorCode } from '../data/data-error';
+export { lifecycle } from './lifecycle';
+export type {
+  DegradedHandler,
+  Drain,
+  DrainHandler,
+  HandoffHooks,
+  MemoryPressure,
+  MemoryPressureHandler,
+} from '../ipc/sdk-bridge';
 export type {
   BotHealthCheck,
   ClusterInfo,
@@ -29,7 +38,6 @@ export type {
   GetOptions,
   GuildConnection,
   GuildId,
-  HandoffHooks,
   HealthCheckOptions,
   Level3,
   Region,
@@ -54,10 +62,14 @@ function data(): DataRuntime {
   if (runtime === null) {
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- only now, and not in a promise
     const { DataRuntime: Runtime } = require('./data') as { DataRuntime: typeof DataRuntime };
-    const made = new Runtime(process.env, OWNER);
-    runtime = made;
     const found = bridge();
-    if (found !== null) found.dataSample = () => made.sample();
+    const made = new Runtime(process.env, OWNER, (name, reason) => found?.lifecycle?.report(name, reason));
+    runtime = made;
+    if (found !== null) {
+      found.dataSample = () => made.sample();
+      found.dataRemedy = (remedy) => made.remedy(remedy);
+      found.dropDataCache = () => made.dropMemory();
+    }
   }
   return runtime;
 }
@@ -188,14 +200,6 @@ export function onStop(handler: StopHandler): () => void {
   const handlers = bridge()?.stopHandlers;
   handlers?.add(handler);
   return () => void handlers?.delete(handler);
-}
-
-/** What the bot can do when its process is about to be replaced. */
-export const lifecycle = createLifecycle(bridge);
-
-function bridge(): SdkBridge | null {
-  const found = (globalThis as Record<symbol, unknown>)[SDK_BRIDGE] as SdkBridge | undefined;
-  return found?.version === SDK_BRIDGE_VERSION ? found : null;
 }
 
 /** Whatever goes wrong comes as a rejection. */

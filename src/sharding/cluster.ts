@@ -9,6 +9,7 @@ import type {
   ShardReport,
   ShardSession,
 } from '../ipc/messages';
+import type { Degradation, Remedy, RemedyOutcome } from '../ipc/remedies';
 import type { AgentHandlers, AgentLink } from './agent-server';
 import type { BotSpec } from './bot-spec';
 import type { BroadcastMember } from './broadcast';
@@ -61,6 +62,8 @@ export interface ClusterDeps {
   /** @throws LaunchError */
   launch: (spec: BotSpec, boot: ClusterBoot, outFile: string, errFile: string) => ClusterProcess;
   emit: MasterEventListener;
+  /** False: a crash loop waits for another turn, for the sake of the identifies that it would spend. */
+  mayRetryCrashLoop: () => boolean;
   onBotMessage: (from: Cluster, message: unknown) => void;
   onGone: (cluster: Cluster, reason: string) => void;
   /** Discord closed a shard with a code that no restart cures. */
@@ -111,8 +114,8 @@ type Rest =
 const TERM_SHARE = 0.25;
 /** Even under a forced deadline the kernel needs a moment to end a process, ms. */
 const KILL_WAIT_MS = 5_000;
-/** An adopted process whose agent does not attach in this time is ended, ms. */
-const ADOPT_TIMEOUT_MS = 10_000;
+/** An adopted process has at least so long, ms, to attach; else it hangs, and has what hangs is given. */
+const ADOPT_MIN_MS = 10_000;
 /** Handlers and REST calls that run when the shards are closed may finish within this time, ms. */
 const DRAIN_MS = 5_000;
 /** A cluster that was started on demand has this long to get ready before nobody waits for it any more, ms. */
@@ -152,6 +155,7 @@ export class Cluster implements BroadcastMember {
   #sample: Sample | null = null;
   #cpuPercent: number | null = null;
   #sessions = new Map<number, ShardSession>();
+  #degraded: Degradation[] = [];
 
   /** `spec`: what its processes run until `replace` or `adopt` says otherwise. */
   constructor(plan: ClusterPlan, spec: BotSpec, deps: ClusterDeps) {
@@ -190,6 +194,11 @@ export class Cluster implements BroadcastMember {
     if (this.#held) return 'fatal';
     if (run.readyAt !== null) return 'degraded';
     return run.loggedIn ? 'starting' : 'booting';
+  }
+
+  /** A fresh process could resume all shards, as far as is known. */
+  get resumable(): boolean {
+    return this.#run?.hooked === true && this.#sessions.size === this.shardIds.length;
   }
 
   get shards(): ObservedShard[] {
@@ -282,7 +291,7 @@ export class Cluster implements BroadcastMember {
     });
     this.#begin(run);
     this.#emit({ type: 'cluster.adopted', cluster: this.id, pid: process.pid, incarnation: run.id });
-    run.cancelWatchdog = clock.after(ADOPT_TIMEOUT_MS, () => {
+    run.cancelWatchdog = clock.after(Math.max(ADOPT_MIN_MS, this.#deps.settings.hangTimeoutMs), () => {
       if (run.link === null) this.#kill(run, 'did not attach to the new supervisor');
     });
   }
@@ -296,6 +305,7 @@ export class Cluster implements BroadcastMember {
     run.cancelWatchdog();
     this.#takeHello(run, link.hello);
     link.send({ t: 'welcome', supervisorPid: process.pid, timings: this.#timings });
+    if (this.#degraded.length > 0) link.send({ t: 'degraded', dependencies: this.#degraded });
     run.hang ??= new HangDetector({
       clock: this.#deps.clock,
       timeoutMs: this.#deps.settings.hangTimeoutMs,
@@ -516,6 +526,20 @@ export class Cluster implements BroadcastMember {
     return true;
   }
 
+  /** Has something done in the bot's process. Never rejects. */
+  async remedy(remedy: Remedy, timeoutMs: number): Promise<RemedyOutcome> {
+    const run = this.#run;
+    const link = run?.link ?? null;
+    if (run === null || link === null) return { ok: false, text: `cluster ${this.id} has no agent that could do it` };
+    return run.remedies.ask((id) => link.send({ t: 'remedy', id, remedy }), remedy, timeoutMs);
+  }
+
+  /** What does not serve at the moment, for the bot to know. */
+  tellDegraded(dependencies: Degradation[]): void {
+    this.#degraded = dependencies;
+    this.#run?.link?.send({ t: 'degraded', dependencies });
+  }
+
   deliver(message: unknown): void {
     this.#run?.link?.send({ t: 'bot', message });
   }
@@ -584,12 +608,13 @@ export class Cluster implements BroadcastMember {
     }
   }
 
-  #incarnation(options: Omit<IncarnationOptions, 'queue' | 'gate' | 'onLine' | 'onSkipped'>): Incarnation {
+  #incarnation(options: Omit<IncarnationOptions, 'queue' | 'gate' | 'clock' | 'onLine' | 'onSkipped'>): Incarnation {
     const { queue, gate } = this.#deps;
     const run = new Incarnation({
       ...options,
       queue,
       gate,
+      clock: this.#deps.clock,
       onLine: (line) => this.#emit({ type: 'cluster.output', cluster: this.id, line }),
       onSkipped: (bytes) => this.#emit({ type: 'cluster.output-skipped', cluster: this.id, bytes }),
     });
@@ -668,6 +693,9 @@ export class Cluster implements BroadcastMember {
         break;
       case 'parked':
         run.onParked?.(frame);
+        break;
+      case 'remedied':
+        run.remedies.answered(frame.id, { ok: frame.ok, text: frame.text });
         break;
       case 'rotated':
         run.tails[frame.stream].rotated(frame.ok, frame.tail);
@@ -863,8 +891,17 @@ export class Cluster implements BroadcastMember {
     const decision = this.#policy.onDeath(clock.now(), readyForMs);
     this.#restarts++;
     this.#emit({ type: 'cluster.retry', cluster: this.id, ...decision });
-    const cancel = clock.after(decision.delayMs, () => this.start());
-    this.#rest = { state: decision.state, retryAt: clock.now() + decision.delayMs, cancel };
+    this.#retryIn(decision.state, decision.delayMs);
+  }
+
+  #retryIn(state: 'backoff' | 'crash-loop', delayMs: number): void {
+    const { clock } = this.#deps;
+    const cancel = clock.after(delayMs, () => {
+      if (state === 'backoff' || this.#deps.mayRetryCrashLoop()) return this.start();
+      this.#emit({ type: 'identify.saved', what: `cluster ${this.id} stays in its crash loop` });
+      this.#retryIn(state, delayMs);
+    });
+    this.#rest = { state, retryAt: clock.now() + delayMs, cancel };
   }
 
   #collectLeft(run: Incarnation): void {

@@ -12,12 +12,14 @@ import {
 } from '../ipc/messages';
 import type { AgentLink } from './agent-server';
 import type { BotSpec } from './bot-spec';
+import type { Clock } from './clock';
 import type { ClusterProcess, ProcessExit } from './cluster-process';
 import type { ConnectGate } from './connect/connect-gate';
 import type { HangDetector } from './hang-detector';
 import type { LocalIdentifyQueue } from './identify/local-identify-queue';
 import { OutputTail, type OutputLine, type OutputStream } from './output';
 import { PermitDesk } from './permit-desk';
+import { RemedyDesk } from './remedy-desk';
 import type { Roster, RosterEntry } from './roster';
 import type { SavedSessions } from './session-store';
 
@@ -38,6 +40,7 @@ export interface IncarnationOptions {
   successorOf: string | null;
   queue: LocalIdentifyQueue;
   gate: ConnectGate;
+  clock: Clock;
   onLine: (line: OutputLine) => void;
   onSkipped: (bytes: number) => void;
 }
@@ -51,6 +54,7 @@ export class Incarnation {
   readonly spawnedAt: number;
   readonly adopted: boolean;
   readonly desk: PermitDesk;
+  readonly remedies: RemedyDesk;
   readonly tails: Record<OutputStream, OutputTail>;
   link: AgentLink | null = null;
   hang: HangDetector | null = null;
@@ -88,6 +92,7 @@ export class Incarnation {
     this.successorOf = options.successorOf;
     const send = (frame: SupervisorToAgent): void => this.send(frame);
     this.desk = new PermitDesk(options.id, options.queue, options.gate, options.operator, send);
+    this.remedies = new RemedyDesk(options.clock);
     const tail = (stream: OutputStream): OutputTail => {
       return new OutputTail({
         file: join(options.dir, `${stream}.log`),
@@ -131,6 +136,7 @@ export class Incarnation {
     this.link?.close();
     this.link = null;
     this.desk.release();
+    this.remedies.release();
     await Promise.all([this.tails.out.stop(), this.tails.err.stop()]);
   }
 

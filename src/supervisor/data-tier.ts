@@ -40,6 +40,8 @@ const PREPARE_TIMEOUT_MS = 60_000;
 /** The bot's start waits no longer for its databases, ms. */
 const START_MS = 10_000;
 const RECENT_MOVES = 20;
+/** Pools grow to so many times their share at most. */
+const MAX_HEADROOM = 2;
 
 /**
  * The supervisor's part in the database shards: it prepares them, divides the connections, and moves guilds. The bot's
@@ -95,6 +97,21 @@ export class DataTier {
     // Servers that do not answer cannot be asked.
     if (this.#problem === null) checkServers(share, deployment, await this.#limits());
     return share;
+  }
+
+  /**
+   * How many times its share each cluster may open to a database shard, by what its server has free; 1: no more.
+   * @param shard null: to each of them
+   */
+  async headroom(clusters: number, shard: number | null): Promise<number> {
+    if (this.#problem !== null || clusters === 0) return 1;
+    const share = await this.share(clusters);
+    const limits = (await this.#limits()).filter(({ shards }) => shard === null || shards.includes(shard));
+    const factors = limits.map(({ shards, maxConnections, reserved }) => {
+      const free = maxConnections - reserved - SUPERVISOR_CONNECTIONS * shards.length;
+      return free / (shards.length * clusters * share.max);
+    });
+    return Math.max(1, Math.min(MAX_HEADROOM, ...factors));
   }
 
   view(): DataView {

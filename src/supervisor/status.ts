@@ -8,13 +8,16 @@ import {
   type Status,
 } from '../control/contract';
 import type { DeployStatus } from '../control/deploy-contract';
+import type { OutageStatus } from '../control/recovery-contract';
 import type { Incident } from '../incidents';
+import type { MaintenanceStatus } from '../control/maintenance-contract';
 import type { DataSample } from '../ipc/data-sample';
 import type { MasterView } from '../sharding/master';
 import { buildDataStatus, type DataView } from './data-status';
 import { findActions } from './actions';
 import { buildHealthStatus, healthProblems } from './health-status';
 import { incidentStatus } from './incident-status';
+import { maintenanceProblems } from './maintenance-status';
 
 import type { SupervisorRecord } from './supervisor-lock';
 import type { TierStatus } from './tiers';
@@ -37,10 +40,14 @@ export interface StatusInput {
   health: HealthView | null;
   /** null: the bot is not up yet. */
   deploy: DeployStatus | null;
-  /** null: nothing was looked ahead for yet. */
-  capacity: CapacityStatus | null;
+  /** Discord itself is out; null: it is not. */
+  outage: OutageStatus | null;
   /** Those that are not resolved. */
   incidents: readonly Incident[];
+  /** null: nothing was looked ahead for yet. */
+  capacity: CapacityStatus | null;
+  /** null: there are no database shards, or they are not up yet. */
+  maintenance: MaintenanceStatus | null;
   /** null while the master does not exist yet. */
   master: MasterView | null;
   /** What the supervisor is busy with before the master exists, or why it cannot go on. */
@@ -73,14 +80,16 @@ export function buildStatus(input: StatusInput): Status {
     shards,
     identify: identifyStatus(master),
     gateway: master?.gate ?? { gate: 'passing', retryAt: null, reason: null },
+    outage: input.outage,
     rest: input.rest,
     postgres: tiers.postgres,
     redis: tiers.redis,
     data: input.data === null ? null : buildDataStatus(input.data, samplesOf(input)),
     health: input.health === null ? null : buildHealthStatus(input.health),
     deploy: input.deploy,
-    capacity: input.capacity,
     incidents: incidentStatus(input.incidents, now),
+    capacity: input.capacity,
+    maintenance: input.maintenance,
     verdict: well ? 'well' : 'degraded',
     problems,
   };
@@ -135,7 +144,8 @@ function findProblems(input: StatusInput, clusters: ClusterStatus[], shards: Sha
     const problem = said ? null : clusterProblem(cluster);
     if (problem !== null) problems.push(problem);
   }
-  if (master.gate.gate !== 'passing') {
+  if (input.outage !== null) problems.push(`${input.outage.text}.`);
+  else if (master.gate.gate !== 'passing') {
     problems.push(
       `The gateway refuses connections (${master.gate.reason ?? 'no reason given'}); all shards back off together.`,
     );
@@ -155,6 +165,7 @@ function findProblems(input: StatusInput, clusters: ClusterStatus[], shards: Sha
     const { problem } = input.data;
     if (problem !== null) problems.push(`The database shards are not ready: ${problem}.`);
   }
+  problems.push(...maintenanceProblems(input.maintenance, input.now));
   problems.push(...healthProblems(input.health, saidAlready(input, clusters, waiting)));
   return problems;
 }

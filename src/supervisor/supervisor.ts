@@ -35,6 +35,7 @@ import { logEvent } from './event-log';
 import { createHealthChecker } from './health';
 import { IncidentCommands } from './incident-commands';
 import { IncidentWatch } from './incidents';
+import { SupervisorMaintenance } from './maintenance';
 import { controlMetrics, httpMetrics } from './metrics-answers';
 import { MetricsFeed } from './metrics-feed';
 import { ReleaseSpecs, type CommonSpec } from './releases';
@@ -47,6 +48,7 @@ import { SdNotify } from './sd-notify';
 import { prepareStateDir } from './state-dir';
 import { buildStatus } from './status';
 import { SupervisorLock } from './supervisor-lock';
+import { Recovery } from './recovery';
 import { redisSource } from './redis-source';
 import { type TierAddresses, Tiers } from './tiers';
 import { readTls } from './tls';
@@ -93,7 +95,9 @@ export class Supervisor {
   #master: Master | null = null;
   #deployments: Deployments | null = null;
   #health: HealthChecker | null = null;
+  readonly #recovery: Recovery;
   #capacity: Capacity | null = null;
+  #maintenance: SupervisorMaintenance | null = null;
   #statusTimer: NodeJS.Timeout | null = null;
   #message: string | null = null;
   #stop: Promise<void> | null = null;
@@ -115,6 +119,7 @@ export class Supervisor {
         master: this.#master?.view() ?? null,
         tiers: this.#tiers?.status ?? null,
         rest: this.#restGuard?.status ?? null,
+        maintenance: this.#maintenance?.status() ?? null,
         capacity: this.#capacity?.status ?? null,
       }),
       config.metrics.interval,
@@ -129,6 +134,17 @@ export class Supervisor {
       connect: () => this.#data?.connect(0) ?? null,
       env,
       secrets,
+      logger,
+    });
+    this.#recovery = new Recovery({
+      config,
+      desk: this.#incidents.desk,
+      master: () => this.#master,
+      tiers: () => this.#tiers,
+      data: () => this.#data,
+      restGuard: () => this.#restGuard,
+      busy: () => null,
+      onAction: (record) => this.#feed.onRecovery(record),
       logger,
     });
   }
@@ -170,12 +186,14 @@ export class Supervisor {
       stateDir: config.stateDir,
       tiers: this.#tiers?.status ?? NO_TIERS,
       rest: this.#restGuard?.status ?? null,
+      outage: this.#recovery.outage,
       data: this.#data?.view() ?? null,
       ownData: this.#housekeeping?.sample() ?? null,
       health: this.#health?.view() ?? null,
       deploy: this.#deployments?.view() ?? null,
-      capacity: this.#capacity?.status ?? null,
       incidents: this.#incidents.desk.openIncidents(),
+      capacity: this.#capacity?.status ?? null,
+      maintenance: this.#maintenance?.status() ?? null,
       master: this.#master?.view() ?? null,
       message: this.#message,
       now,
@@ -222,6 +240,11 @@ export class Supervisor {
         followRollout: (onProgress) => this.#running().follow(onProgress),
         orderRollout: (order, onProgress) => this.#running().order(order, onProgress),
         reload: (onProgress) => this.#running().reload(onProgress),
+        recovery: () => this.#recovery.overview(),
+        recover: (request, onProgress) => this.#recovery.recover(request, onProgress),
+        endOutage: () => this.#recovery.endOutage(),
+        maintenance: () => this.#maintained().overview(),
+        maintain: (request, onProgress) => this.#maintained().maintain(request, onProgress),
       },
       log: logger,
     });
@@ -261,6 +284,7 @@ export class Supervisor {
     await this.#startMaster({ gateway, asOf, api, ...addresses });
     this.#startHealth(api, addresses);
     this.#startCapacity(addresses);
+    this.#startMaintenance(addresses);
     lock.update({ state: 'running' });
     this.#notify.ready();
     this.#statusTimer = setInterval(() => this.#tellStatus(), STATUS_INTERVAL_MS).unref();
@@ -399,6 +423,7 @@ export class Supervisor {
         this.#feed.onEvent(event);
         this.#deployments?.onEvent(event);
         this.#incidents.onMasterEvent(event);
+        this.#recovery.onEvent(event);
       },
     });
     this.#master = master;
@@ -457,6 +482,7 @@ export class Supervisor {
     this.#health = createHealthChecker({ ...looked, config, env, secrets, logger });
     this.#health.start();
     this.#incidents.watch(looked);
+    this.#recovery.start();
   }
 
   #startCapacity({ databaseUrls }: TierAddresses): void {
@@ -471,6 +497,27 @@ export class Supervisor {
   #capacityReport(): Promise<CapacityReport> {
     if (this.#capacity === null) throw new ControlError(409, 'The supervisor is starting or stopping.');
     return this.#capacity.report();
+  }
+
+  #startMaintenance({ databaseUrls }: TierAddresses): void {
+    if (this.#stop !== null || this.#data === null) return;
+    const { config, version, logger } = this.#options;
+    this.#maintenance = new SupervisorMaintenance({
+      ...{ config, version, databaseUrls, logger },
+      busy: () => null,
+      onEvent: (event) => this.#feed.onMaintenance(event),
+      onStep: (step) => this.#feed.onMaintenanceStep(step),
+      releases: null,
+      cleanups: [],
+    });
+    this.#maintenance.start();
+  }
+
+  #maintained(): SupervisorMaintenance {
+    if (this.#maintenance === null) {
+      throw new ControlError(409, 'There are no databases to maintain.', 'See postgres in `botctl status`.');
+    }
+    return this.#maintenance;
   }
 
   /** The limiter for all clusters; what each of them has to know of it. */
@@ -580,7 +627,9 @@ export class Supervisor {
     this.#health?.stop();
     this.#health = null;
     await this.#settle('rollout', this.#deployments?.stop());
+    this.#recovery.stop();
     const incidents = this.#incidents.stop();
+    await this.#settle('maintenance', this.#maintenance?.stop());
     await this.#stopClusters(config.sharding.stopTimeout);
     await this.#settle('capacity', this.#capacity?.stop());
     await this.#settle('REST guard', this.#restGuard?.stop());

@@ -55,7 +55,7 @@ afterEach(async () => {
 
 const table = new HistoryTable(async () => {
   if (isDown) throw new Error('connection refused');
-  return (await shards.connect(0));
+  return await shards.connect(0);
 });
 
 function planner(change: Partial<PlannerOptions> = {}): CapacityPlanner {

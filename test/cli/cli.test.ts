@@ -9,7 +9,7 @@ import { controlSocketPath, ensurePrivateDir, socketDir } from '../../src/contro
 import { processStartTime } from '../../src/ipc/process-start-time';
 import { Sandbox } from '../../src/sandbox';
 import { runCli, startCli, type CliResult } from './run-cli';
-import { aStatus } from '../control/status.fixture';
+import { aRecoveryOverview, aStatus } from '../control/status.fixture';
 import { until } from '../support/until';
 
 const EXAMPLE = resolve(__dirname, '../../config/example/botctl.yaml');
@@ -189,6 +189,11 @@ describe('the command line', () => {
           followRollout: () => Promise.resolve(),
           orderRollout: () => Promise.resolve(),
           reload: () => Promise.resolve(),
+          recovery: () => aRecoveryOverview(),
+          recover: () => Promise.resolve(),
+          endOutage: () => undefined,
+          maintenance: () => Promise.reject(new Error('nobody asks')),
+          maintain: () => Promise.resolve(),
           restart: (request, onProgress) => {
             asked.push(request);
             if (request.cluster === 99)

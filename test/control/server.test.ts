@@ -8,7 +8,7 @@ import { ControlClient, ControlUnreachable } from '../../src/control/client';
 import { ControlError, type ControlHandlers, type Progress } from '../../src/control/contract';
 import type { IncidentHandlers } from '../../src/control/incidents';
 import { ControlServer } from '../../src/control/server';
-import { aStatus } from './status.fixture';
+import { aRecoveryOverview, aStatus } from './status.fixture';
 
 let dir: string;
 let path: string;
@@ -46,6 +46,11 @@ async function serve(handlers: Partial<ControlHandlers> = {}, options: object = 
       followRollout: () => Promise.resolve(),
       orderRollout: () => Promise.resolve(),
       reload: () => Promise.resolve(),
+      recovery: () => aRecoveryOverview(),
+      recover: () => Promise.resolve(),
+      endOutage: () => undefined,
+      maintenance: () => Promise.reject(new Error('nobody asks')),
+      maintain: () => Promise.resolve(),
       ...handlers,
     },
     log,

@@ -49,8 +49,10 @@ function input(state: ClusterState): StatusInput {
     ownData: null,
     health: null,
     deploy: null,
-    capacity: null,
+    outage: null,
     incidents: [],
+    capacity: null,
+    maintenance: null,
     rest: null,
     master: {
       totalShards: 1,
