@@ -36,6 +36,7 @@ import { createHealthChecker } from './health';
 import { IncidentCommands } from './incident-commands';
 import { IncidentWatch } from './incidents';
 import { SupervisorMaintenance } from './maintenance';
+import { busyByIncidents, signalMaintenance } from './maintenance-incidents';
 import { controlMetrics, httpMetrics } from './metrics-answers';
 import { MetricsFeed } from './metrics-feed';
 import { ReleaseSpecs, type CommonSpec } from './releases';
@@ -504,13 +505,21 @@ export class Supervisor {
     const { config, version, logger } = this.#options;
     this.#maintenance = new SupervisorMaintenance({
       ...{ config, version, databaseUrls, logger },
-      busy: () => null,
-      onEvent: (event) => this.#feed.onMaintenance(event),
+      busy: () => busyByIncidents(this.#incidents.desk.openIncidents()) ?? this.#rollout(),
+      onEvent: (event) => {
+        this.#feed.onMaintenance(event);
+        signalMaintenance(this.#incidents.desk, event);
+      },
       onStep: (step) => this.#feed.onMaintenanceStep(step),
-      releases: null,
+      pruneReleases: this.#deployments === null ? null : () => this.#deployments?.prune() ?? null,
       cleanups: [],
     });
     this.#maintenance.start();
+  }
+
+  #rollout(): string | null {
+    const phase = this.#deployments?.view().rollout?.phase;
+    return phase === 'running' || phase === 'rolling-back' ? 'a rollout is under way' : null;
   }
 
   #maintained(): SupervisorMaintenance {
