@@ -11,8 +11,8 @@ export type MaintenanceEvent =
   | { type: 'maintenance.ended'; trigger: RunTrigger; outcome: RunOutcome; done: number; failed: number; ms: number }
   /** A task failed; `shard` null: not one database shard alone. */
   | { type: 'maintenance.failed'; task: TaskName | null; shard: number | null; message: string }
-  /** Its last failure is made good. */
-  | { type: 'maintenance.recovered'; task: TaskName | null }
+  /** A task came to its end without a failure; `failed`: the last time it had not. */
+  | { type: 'maintenance.recovered'; task: TaskName; failed: boolean }
   /** Nothing was done in this window, and it is not made up. */
   | { type: 'maintenance.missed'; window: string; reason: string }
   | { type: 'maintenance.skipped'; trigger: RunTrigger; reason: string }

@@ -18,4 +18,4 @@ export {
   TASKS,
 } from './task';
 export type { HistoryCleanup } from './tasks/history';
-export type { ReleaseStore } from './tasks/releases';
+export type { PruneReleases } from './tasks/releases';

@@ -270,7 +270,7 @@ export class Maintenance {
       const message = outcome === 'cut' ? messageOf(signal.reason) : null;
       const ms = clock.now() - startedAt.getTime();
       const report: RunReport = { id, trigger, outcome, message, startedAt, ms, steps };
-      if (id !== null) await this.#conclude(id, report);
+      if (id !== null) await this.#conclude(id, report, names);
       return report;
     } finally {
       cancelTime();
@@ -279,22 +279,31 @@ export class Maintenance {
     }
   }
 
-  async #conclude(id: number, { trigger, outcome, message, startedAt, ms, steps }: RunReport): Promise<void> {
+  async #conclude(id: number, report: RunReport, tasks: readonly TaskName[]): Promise<void> {
+    const { trigger, outcome, message, startedAt, ms, steps } = report;
     const { emit, clock } = this.#options;
     this.#last = { trigger, startedAt, endedAt: new Date(clock.now()), outcome, message };
-    const failed = steps.filter((step) => step.outcome === 'failed');
-    for (const task of new Set(steps.map((step) => step.task))) {
-      const own = failed.filter((step) => step.task === task);
-      const [first] = own;
-      if (first !== undefined) {
-        const text = first.message ?? 'it failed';
-        this.#failing.set(task, text);
-        emit({ type: 'maintenance.failed', task, shard: first.shard, message: text });
-      } else if (this.#failing.delete(task)) emit({ type: 'maintenance.recovered', task });
-    }
+    for (const task of tasks)
+      this.#judge(
+        task,
+        steps.filter((step) => step.task === task),
+      );
+    const failed = steps.filter((step) => step.outcome === 'failed').length;
     const done = steps.filter((step) => step.outcome === 'done').length;
-    emit({ type: 'maintenance.ended', trigger, outcome, done, failed: failed.length, ms });
+    emit({ type: 'maintenance.ended', trigger, outcome, done, failed, ms });
     await this.#history.end(id, outcome, message, steps);
+  }
+
+  #judge(task: TaskName, steps: readonly StepReport[]): void {
+    const { emit } = this.#options;
+    const failed = steps.find((step) => step.outcome === 'failed');
+    if (failed !== undefined) {
+      const message = failed.message ?? 'it failed';
+      this.#failing.set(task, message);
+      emit({ type: 'maintenance.failed', task, shard: failed.shard, message });
+    } else if (steps.every((step) => step.outcome !== 'cut')) {
+      emit({ type: 'maintenance.recovered', task, failed: this.#failing.delete(task) });
+    }
   }
 
   /** Of the supervisor before this one. */

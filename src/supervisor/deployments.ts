@@ -500,11 +500,16 @@ export class Deployments {
     this.#options.emit(event);
   }
 
-  #prune(): void {
+  /** Removes releases that are neither run nor among the newest. @throws Error of the disk */
+  prune(): { removed: number } {
     const { store, config } = this.#options;
     const inUse = new Set(this.#clusters().map(({ release }) => release));
+    return { removed: store.prune(config.deploy.keep, inUse).length };
+  }
+
+  #prune(): void {
     try {
-      store.prune(config.deploy.keep, inUse);
+      this.prune();
     } catch {
       // full or read-only: the next time
     }

@@ -22,7 +22,7 @@ export function logMaintenance(logger: Logger, event: MaintenanceEvent): void {
       break;
     }
     case 'maintenance.recovered':
-      logger.info(about, `maintenance: ${event.task ?? 'it'} works again`);
+      if (event.failed) logger.info(about, `maintenance: ${event.task} works again`);
       break;
     case 'maintenance.missed':
       logger.warn(about, `maintenance of ${event.window} was missed: ${event.reason}`);

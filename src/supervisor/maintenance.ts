@@ -19,7 +19,7 @@ import {
   type MaintenanceEvent,
   MaintenanceRefusedError,
   type MaintenanceTask,
-  type ReleaseStore,
+  type PruneReleases,
   type RunReport,
   stepName,
   type StepRecord,
@@ -52,7 +52,7 @@ export interface SupervisorMaintenanceOptions {
   onEvent: (event: MaintenanceEvent) => void;
   onStep: (step: StepReport) => void;
   /** null: there are no releases. */
-  releases: ReleaseStore | null;
+  pruneReleases: PruneReleases | null;
   cleanups: readonly HistoryCleanup[];
 }
 
@@ -179,7 +179,7 @@ export class SupervisorMaintenance {
   }
 
   #tasks(): MaintenanceTask[] {
-    const { config, releases, cleanups } = this.#options;
+    const { config, pruneReleases, cleanups } = this.#options;
     const { maintenance, backup } = config;
     const { vacuum, reindex, history } = maintenance.tasks;
     const { store, maker, verifier } = this.#backups;
@@ -198,7 +198,7 @@ export class SupervisorMaintenance {
       new HistoryTask(history.keep, cleanups),
       new VacuumTask(vacuum, emit),
       new ReindexTask({ bloatShare: reindex.bloat, minBytes: reindex.minSize }),
-      ...(releases === null ? [] : [new ReleasesTask(releases)]),
+      ...(pruneReleases === null ? [] : [new ReleasesTask(pruneReleases)]),
     ];
   }
 

@@ -36,6 +36,7 @@ import { createHealthChecker } from './health';
 import { IncidentCommands } from './incident-commands';
 import { IncidentWatch } from './incidents';
 import { SupervisorMaintenance } from './maintenance';
+import { busyByIncidents, signalMaintenance } from './maintenance-incidents';
 import { controlMetrics, httpMetrics } from './metrics-answers';
 import { MetricsFeed } from './metrics-feed';
 import { ReleaseSpecs, type CommonSpec } from './releases';
@@ -52,6 +53,7 @@ import { Recovery } from './recovery';
 import { redisSource } from './redis-source';
 import { type TierAddresses, Tiers } from './tiers';
 import { readTls } from './tls';
+import { underWay } from './under-way';
 
 export interface SupervisorOptions {
   config: Config;
@@ -143,7 +145,7 @@ export class Supervisor {
       tiers: () => this.#tiers,
       data: () => this.#data,
       restGuard: () => this.#restGuard,
-      busy: () => null,
+      busy: () => underWay(this.#deployments?.view().rollout ?? null, this.#maintenance?.status().running ?? null),
       onAction: (record) => this.#feed.onRecovery(record),
       logger,
     });
@@ -504,13 +506,21 @@ export class Supervisor {
     const { config, version, logger } = this.#options;
     this.#maintenance = new SupervisorMaintenance({
       ...{ config, version, databaseUrls, logger },
-      busy: () => null,
-      onEvent: (event) => this.#feed.onMaintenance(event),
+      busy: () => busyByIncidents(this.#incidents.desk.openIncidents()) ?? this.#rollout(),
+      onEvent: (event) => {
+        this.#feed.onMaintenance(event);
+        signalMaintenance(this.#incidents.desk, event);
+      },
       onStep: (step) => this.#feed.onMaintenanceStep(step),
-      releases: null,
+      pruneReleases: this.#deployments === null ? null : () => this.#deployments?.prune() ?? null,
       cleanups: [],
     });
     this.#maintenance.start();
+  }
+
+  #rollout(): string | null {
+    const phase = this.#deployments?.view().rollout?.phase;
+    return phase === 'running' || phase === 'rolling-back' ? 'a rollout is under way' : null;
   }
 
   #maintained(): SupervisorMaintenance {

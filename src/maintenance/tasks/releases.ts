@@ -1,20 +1,14 @@
 import type { Figures, MaintenanceTask, TaskContext } from '../task';
 
-/** Removes releases that nobody will go back to. */
-export interface ReleaseStore {
-  /** Names of releases that may go. */
-  prunable(): Promise<string[]>;
-  remove(name: string): Promise<Figures | null>;
-}
+/** Removes releases that nobody goes back to. @returns what was removed; null: nothing */
+export type PruneReleases = () => Promise<Figures | null> | Figures | null;
 
 export class ReleasesTask implements MaintenanceTask {
   readonly name = 'releases';
 
-  constructor(private readonly store: ReleaseStore) {}
+  constructor(private readonly prune: PruneReleases) {}
 
   async run(context: TaskContext): Promise<void> {
-    for (const name of await this.store.prunable()) {
-      await context.step({ shard: null, object: name, action: 'remove an old release' }, () => this.store.remove(name));
-    }
+    await context.step({ shard: null, object: null, action: 'remove old releases' }, async () => this.prune());
   }
 }
