@@ -17,16 +17,19 @@ import {
   type SupervisorToAgent,
 } from '../ipc/messages';
 import type { Readings } from '../ipc/readings';
+import type { Remedy, RemedyOutcome } from '../ipc/remedies';
 import { processStartTime } from '../ipc/process-start-time';
 import { SDK_BRIDGE, SDK_BRIDGE_VERSION, type SdkBridge, type StopHandler } from '../ipc/sdk-bridge';
 import { BotChannel } from './bot-channel';
 import { Channel } from './channel';
+import { Lifecycle } from './lifecycle';
 import { ManagedClient, type Parked } from './client/managed-client';
 import { AgentHandoff } from './handoff/agent-handoff';
 import { AgentMetrics } from './metrics/agent-metrics';
 import { watchModules, type DiscordJs } from './module-hook';
 import { boundOutput, rotateOutput } from './output';
 import { Permits } from './permits';
+import { RouteBreakers } from './rest/route-breakers';
 import { GuardedRest, type RestModule, type UndiciAgent } from './rest/guarded-rest';
 import { Sampler } from './sampler';
 import { TermSignal } from './term-signal';
@@ -39,6 +42,8 @@ const UNREAD_OUTPUT_BYTES = 64 * 1024 * 1024;
 const LONE_DRAIN_MS = 5_000;
 /** After it has parked on its own, the bot's SIGTERM handlers have this time, ms. */
 const TERM_TIMEOUT_MS = 5_000;
+/** The bot has this long to hear that its successor has taken over, four times over, ms. */
+const HANDOFF_DRAIN_MS = 4_000;
 /** A program that must not run here is kept so long, ms, at most, until the supervisor has been told why. */
 const REFUSAL_MS = 2_000;
 /** REST base URL of discord.js itself. */
@@ -53,11 +58,19 @@ export class Agent {
   readonly #sampler: Sampler;
   readonly #metrics = new AgentMetrics((text) => console.warn(`botctl: ${text}`));
   readonly #guardedRest: GuardedRest | null;
+  readonly #routeBreakers = new RouteBreakers({
+    onChange: (route, reason) => {
+      this.#guard(() => this.#metrics.circuit(route, reason !== null));
+      this.#lifecycle.report(`rest:${route}`, reason);
+    },
+    onRefused: (route) => this.#guard(() => this.#metrics.circuitRefused(route)),
+  });
   readonly #handoff: AgentHandoff;
   readonly #clients = new Map<Client, ManagedClient>();
   readonly #reported = new Map<number, string>();
   readonly #notices = new Map<NoticeCode, string>();
   readonly #stopHandlers = new Set<StopHandler>();
+  readonly #lifecycle: Lifecycle;
   #bridge: SdkBridge | null = null;
   #timings: AgentTimings;
   #discordJs: string | null = null;
@@ -81,11 +94,19 @@ export class Agent {
     this.#bot = new BotChannel(process, this.#channel);
     this.#permits = new Permits((frame) => this.#channel.send(frame));
     this.#guardedRest = this.#makeGuardedRest();
+    this.#lifecycle = new Lifecycle({
+      sweepMessages: () => [...this.#clients.values()].reduce((sum, client) => sum + client.sweepMessages(), 0),
+      dataRemedy: () => this.#bridge?.dataRemedy ?? null,
+      dropDataCache: () => this.#bridge?.dropDataCache?.() ?? 0,
+    });
     this.#handoff = new AgentHandoff({
       boot,
       clients: () => ({ first: this.#first, count: this.#clients.size }),
       send: (frame) => this.#channel.send(frame),
-      callStopHandlers: () => this.#callStopHandlers(),
+      callStopHandlers: async () => {
+        await this.#lifecycle.drain({ reason: 'handoff', deadlineMs: HANDOFF_DRAIN_MS });
+        await this.#callStopHandlers();
+      },
       sample: () => this.#guard(() => this.#sample()),
       end: () => this.#end(),
     });
@@ -209,6 +230,8 @@ export class Agent {
     // The guard looks for an instance that nobody has changed; measuring changes it.
     this.#guard(() => this.#guardedRest?.adopt(client.rest));
     this.#guard(() => this.#metrics.watch(client));
+    // Outside the meter: what is not sent is no call.
+    this.#guard(() => this.#routeBreakers.install(client.rest.options));
     this.#channel.send({ t: 'login', clients: this.#clients.size, discordJs: version });
   }
 
@@ -301,11 +324,28 @@ export class Agent {
       case 'reconnect':
         this.#first?.reconnect(frame.shardId);
         break;
+      case 'remedy':
+        void this.#answerRemedy(frame.id, frame.remedy);
+        break;
+      case 'degraded':
+        this.#lifecycle.tell(frame.dependencies);
+        break;
       case 'hand-over':
       case 'take-over':
         this.#handoff.onFrame(frame);
         break;
     }
+  }
+
+  async #answerRemedy(id: number, remedy: Remedy): Promise<void> {
+    let outcome: RemedyOutcome;
+    try {
+      outcome = await this.#lifecycle.remedy(remedy);
+    } catch (error) {
+      outcome = { ok: false, text: error instanceof Error ? error.message : String(error) };
+    }
+    this.#guard(() => this.#sample()); // whoever asked looks at what came of it
+    this.#channel.send({ t: 'remedied', id, ...outcome });
   }
 
   async #answerPark(drainMs: number, snapshot: boolean): Promise<void> {
@@ -321,6 +361,7 @@ export class Agent {
     this.#handoff.abort();
     if (this.#handoff.hasGivenAway) return Promise.resolve({ sessions: [], snapshot: null, guilds: 0 });
     this.#parking ??= (async () => {
+      await this.#lifecycle.drain({ reason: 'stop', deadlineMs: drainMs });
       const all = await Promise.all(
         [...this.#clients.values()].map((client) =>
           client.park({ drainMs, snapshotFile: file, onClosed: () => this.#callStopHandlers() }),
@@ -340,6 +381,9 @@ export class Agent {
       dataSample: null,
       healthSample: null,
       metrics: this.#metrics.bot,
+      lifecycle: this.#lifecycle,
+      dataRemedy: null,
+      dropDataCache: null,
       handoff: this.#handoff.state,
     };
     this.#bridge = bridge;

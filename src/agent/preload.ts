@@ -1,6 +1,7 @@
 import { isMainThread } from 'node:worker_threads';
 import { Agent } from './agent';
 import { applyEnvironment, removeOwnPreload, takeBootRecord } from './boot';
+import { Preflight } from './preflight';
 
 // Loaded by `node --require`. Without a boot record (a worker thread, a process the bot started) it does nothing.
 if (isMainThread) {
@@ -8,6 +9,7 @@ if (isMainThread) {
   const boot = takeBootRecord(process.env);
   if (boot !== null) {
     applyEnvironment(process.env, boot);
-    new Agent(boot).start();
+    if (boot.preflightFile === undefined) new Agent(boot).start();
+    else new Preflight(boot, boot.preflightFile).start();
   }
 }

@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { EXIT } from '../control/contract';
 import type { CliContext, CommonOptions } from './context';
 import { version } from './version';
@@ -113,6 +113,27 @@ export function buildProgram(context: CliContext): Program {
     .option('--json', 'Print JSON.')
     .action(act(async () => (await import('./commands/metrics.js')).metrics));
 
+  define(program, 'recover', 'Show what botctl does about incidents, or do it by hand.', [
+    'botctl recover                                  # strategies, their limits, what was done lately',
+    'botctl recover memory-pressure --scope cluster:3 --dry-run',
+    'botctl recover shard-stuck --scope shard:17',
+    'botctl recover --end-outage                     # Discord is back, whatever the evidence says',
+  ])
+    .argument('[type]', 'Incident type, as `botctl recover` lists them.')
+    .option('--scope <scope>', 'What it is about: cluster:3, shard:17, db:0, redis, bot. Absent: the open incident.')
+    .option('--dry-run', 'Only say what would be done.')
+    .option('--end-outage', 'End outage mode, and try the gateway at once.')
+    .option('--json', 'Print JSON.')
+    .action(act(async () => (await import('./commands/recover.js')).recover));
+  define(program, 'capacity', 'Look ahead: what is in use of which limit, when it is used up, what to change.', [
+    'botctl capacity',
+    'botctl capacity --plot',
+    "botctl capacity --json | jq '.recommendations[].change'",
+  ])
+    .option('--json', 'Print JSON.')
+    .option('--plot', 'With a curve of the last 30 days and of the next 30 for each limit.')
+    .addHelpText('after', '\nExit codes: 0 no limit is near, 1 there is something to change, 3 not running.')
+    .action(act(async () => (await import('./commands/capacity.js')).capacity));
   defineIncidents(define, act, program);
 
   define(program, 'logs', 'Show the logs of the supervisor and of the bot.', [
@@ -140,13 +161,14 @@ export function buildProgram(context: CliContext): Program {
     .option('--force', 'Overwrite an existing file.')
     .action(act(async () => (await import('./commands/init.js')).init));
 
+  defineDeploy(define, act, program);
   defineConfig(define, act, program);
   defineDb(define, act, program);
   defineSandbox(define, act, program);
 
   program
     .command('completion')
-    .argument('<shell>', 'bash, zsh or fish')
+    .addArgument(shellArgument())
     .description('Print a completion script for a shell.')
     .addHelpText('after', '\nExamples:\n  $ source <(botctl completion bash)\n  $ botctl completion fish | source\n')
     .action(
@@ -165,6 +187,13 @@ export function buildProgram(context: CliContext): Program {
   };
 }
 
+/** The choices are for completion and help alone: another shell gets a better answer than commander's. */
+function shellArgument(): Argument {
+  const shell = new Argument('<shell>', 'The shell.');
+  shell.argChoices = ['bash', 'zsh', 'fish'];
+  return shell;
+}
+
 type Define = (parent: Command, signature: string, description: string, examples: readonly string[]) => Command;
 type Act = <O extends CommonOptions>(load: () => Promise<Action<O>>) => (...args: unknown[]) => Promise<void>;
 
@@ -180,6 +209,45 @@ function defineConfig(define: Define, act: Act, program: Command): void {
   define(config, 'schema', 'Print the JSON Schema, for editors.', ['botctl config schema > botctl.schema.json']).action(
     act(async () => (await import('./commands/config.js')).printSchema),
   );
+}
+
+function defineDeploy(define: Define, act: Act, program: Command): void {
+  define(program, 'deploy', 'Make a release of the code and move the clusters to it, a few at a time.', [
+    'botctl deploy                          # the folder of the bot',
+    'botctl deploy --rolling /srv/builds/42',
+    'botctl deploy --git v1.4.0 --build "npm ci && npm run build"',
+    'botctl deploy --prepare                # make and check it, move nothing',
+    'botctl deploy --pause                  # the rollout that is under way; --resume, --abort, --follow',
+  ])
+    .argument('[path]', 'Folder of the new code; else deploy.root.')
+    .option('--rolling', 'A canary first, then in batches: what it does anyway.')
+    .addOption(new Option('--all-at-once', 'Replace all clusters at the same time.').conflicts('rolling'))
+    .option('--git <ref>', 'A commit, tag or branch of the repository instead of a folder.')
+    .option('--build <command>', 'Builds the release, in its copy; instead of deploy.build.')
+    .option('--no-build', 'Without deploy.build.')
+    .option('--prepare', 'Make the release and check it; move nothing.')
+    .option('--force', 'Deploy although an incident is open, a cluster is not ready, or room is short.')
+    .option('--pause', 'Replace no further cluster for now.')
+    .option('--resume', 'Go on.')
+    .option('--abort', 'End the rollout and bring back what was moved.')
+    .option('--follow', 'Look on at the rollout that is under way.')
+    .action(act(async () => (await import('./commands/deploy.js')).deploy));
+  define(program, 'rollback', 'Go back to the release before this one, or to one of those that are kept.', [
+    'botctl rollback',
+    'botctl rollback 3f9c0a1b2c4d',
+    'botctl rollback live           # the folder of the bot',
+  ])
+    .argument('[release]', 'Its id, or the beginning of it.')
+    .action(act(async () => (await import('./commands/rollback.js')).rollback));
+  define(program, 'releases', 'Show the releases that are kept, and what was deployed when.', [
+    'botctl releases',
+    'botctl releases --json | jq .releases[0].id',
+  ])
+    .option('--json', 'Print JSON.')
+    .action(act(async () => (await import('./commands/releases.js')).releases));
+  define(program, 'reload', 'Read the config again: clusters are replaced one by one where that is needed.', [
+    'botctl reload',
+  ]).action(act(async () => (await import('./commands/reload.js')).reload));
 }
 
 function defineDb(define: Define, act: Act, program: Command): void {
@@ -347,6 +415,14 @@ function defineSandbox(define: Define, act: Act, program: Command): void {
     .option('--status <status>', 'HTTP status.', number(400, 599))
     .option('--count <count>', 'How many requests.', number(0, 1_000_000))
     .option('--seconds <seconds>', 'For how long.', number(0, 86_400));
+  fault('rest-slow', 'Answer REST requests late.', 'rest-slow --ms 5000 --seconds 60')
+    .option('--ms <ms>', 'How late.', number(0, 600_000))
+    .option('--seconds <seconds>', 'For how long.', number(0, 86_400));
+  fault('rest-429', 'Answer every REST request with 429.', 'rest-429 --seconds 30').option(
+    '--seconds <seconds>',
+    'For how long.',
+    number(0, 86_400),
+  );
   fault('guild-outage', 'Make guilds unavailable.', 'guild-outage --guilds 50 --seconds 30')
     .option('--guilds <count>', 'How many.', number(1, 1_000_000))
     .option('--seconds <seconds>', 'For how long.', number(0, 86_400));

@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 
 const CANDIDATES = ['bot', 'index', 'src/bot', 'src/index', 'src/main', 'dist/bot', 'dist/index', 'main', 'app'];
 const EXTENSIONS = ['.js', '.mjs', '.cjs', '.ts', '.mts', '.cts'];
@@ -38,6 +38,16 @@ export function entryProblem(file: string, shown = file): { message: string; hin
     };
   }
   return null;
+}
+
+/** The folder of all the code: the nearest one above the entry with a package.json; else the config's, if it is above. */
+export function projectRoot(entry: string, configDir: string): string {
+  const inside = entry.startsWith(configDir + sep);
+  for (let folder = dirname(entry); folder !== dirname(folder); folder = dirname(folder)) {
+    if (existsSync(join(folder, 'package.json'))) return folder;
+    if (inside && folder === configDir) break;
+  }
+  return inside ? configDir : dirname(entry);
 }
 
 function mainOf(dir: string): string | null {

@@ -1,8 +1,8 @@
 import { statSync, type Stats } from 'node:fs';
-import { resolve } from 'node:path';
+import { resolve, sep } from 'node:path';
 import type { z } from 'zod';
 import { AliasError, parseDocument, type ConfigDocument, type Path } from './document';
-import { detectEntry, entryProblem } from './entry';
+import { detectEntry, entryProblem, projectRoot } from './entry';
 import { findConfig, type FoundConfig } from './find';
 import { healthProblems } from './health-rules';
 import { incidentProblems } from './incidents-rules';
@@ -123,7 +123,7 @@ class Loading {
 
   #finish(parsed: z.output<typeof schema>): Config {
     const { dir } = this.found;
-    const { bot, sharding, discord, postgres, redis, stateDir, ...rest } = parsed;
+    const { bot, sharding, discord, postgres, redis, deploy, stateDir, ...rest } = parsed;
     const { shards, ...shardingRest } = sharding;
     const cwd = resolve(dir, bot.cwd ?? '.');
     if (!isFolder(cwd)) {
@@ -131,12 +131,13 @@ class Loading {
       this.#add(['bot', 'cwd'], `there is no folder ${shown}`, 'Paths are relative to the config file');
     }
     const sandbox = this.#isSandbox || rest.sandbox.enabled;
+    const entry = this.#entry(bot.entry);
     const config: Config = {
       ...rest,
       bot: {
         ...bot,
         cwd,
-        entry: this.#entry(bot.entry),
+        entry,
         token: this.#token(bot.token, sandbox),
         env: Object.fromEntries(Object.entries(bot.env).map(([name, value]) => [name, String(value)])),
       },
@@ -147,6 +148,7 @@ class Loading {
       },
       postgres: this.#postgres(postgres),
       redis: this.#redis(redis),
+      deploy: { ...deploy, root: this.#root(deploy.root, entry) },
       stateDir: resolve(dir, stateDir),
     };
     this.#checkOrder(config);
@@ -172,6 +174,19 @@ class Loading {
     const problem = entryProblem(file, this.#shown(path, file));
     if (problem !== null) this.#add(path, problem.message, problem.hint);
     return file;
+  }
+
+  #root(root: string | undefined, entry: string): string {
+    const { dir } = this.found;
+    if (root === undefined) return projectRoot(entry, dir);
+    const path: Path = ['deploy', 'root'];
+    const folder = resolve(dir, root);
+    const shown = this.#shown(path, folder);
+    if (!isFolder(folder)) this.#add(path, `there is no folder ${shown}`, 'Paths are relative to the config file');
+    else if (!entry.startsWith(folder + sep)) {
+      this.#add(path, `${shown} does not hold bot.entry`, 'Name a folder above the entry');
+    }
+    return folder;
   }
 
   #token(token: string | undefined, sandbox: boolean): string {

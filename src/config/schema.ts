@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { capacity } from './capacity-schema';
 import { health } from './health-schema';
+import { recovery } from './recovery-schema';
 import { incidents } from './incidents-schema';
 import { duration, flag, fraction, integer, oneOf, size, text, url } from './values';
 
@@ -10,6 +12,8 @@ export const MAX_SHARDS = 100_000;
 
 const TOTAL_SHARDS = { error: `expected auto, or a whole number from 1 to ${MAX_SHARDS}` };
 const SHARD = { error: 'expected a shard number or a range such as 0-7' };
+
+const CANARY = { error: 'expected smallest, largest or the number of a cluster' };
 
 const texts = (what: string) => z.array(text(), { error: `expected a list of ${what}` });
 
@@ -411,6 +415,64 @@ const http = z
   .prefault({})
   .describe('Dashboard, /metrics, /healthz, /readyz.');
 
+const deploy = z
+  .strictObject(
+    {
+      root: text('the path of a folder')
+        .optional()
+        .describe(
+          'Folder that holds all of the code; a release is a copy of it. Absent: the nearest folder above `bot.entry` with a package.json, else that of the config file.',
+        ),
+      build: text('a command')
+        .optional()
+        .describe('Command that builds a release, run in its copy: `npm ci && npm run build`.'),
+      keep: integer(1, 1_000).prefault(5).describe('Releases that are kept, beside those in use.'),
+      shared: texts('paths')
+        .prefault(['.env'])
+        .describe(
+          'Files and folders, relative to `root`, that are not copied: all releases have a link to them. Name what the bot writes beside its code.',
+        ),
+      canary: z
+        .union([z.enum(['smallest', 'largest']), z.int().min(0, CANARY)], CANARY)
+        .prefault('smallest')
+        .describe('Cluster that gets a new release first: the one with the fewest guilds, with the most, or a number.'),
+      batch: integer(1, 1_000).prefault(2).describe('Clusters that are replaced at the same time, after the canary.'),
+      pause: duration('0s', '24h')
+        .prefault('30s')
+        .describe('Between two batches; the new clusters are watched meanwhile.'),
+      stability: duration('0s', '24h')
+        .prefault('60s')
+        .describe('How long the canary, and at the end all clusters, are watched beside the old release.'),
+      bootTimeout: duration('1s', '1h')
+        .prefault('60s')
+        .describe('In the pre-flight check a new release must have called `login()` by then.'),
+      readyTimeout: duration('1s', '1h').prefault('2m').describe('A cluster must be ready on the new release by then.'),
+      rollback: flag()
+        .prefault(true)
+        .describe('Bring clusters back when the new release is worse. false: halt and leave them for an operator.'),
+      limits: z
+        .strictObject(
+          {
+            errorRate: fraction(0, 1)
+              .prefault(0.05)
+              .describe('By so much, as a share of 1, may the error rate lie above that of the old release.'),
+            latency: duration('0ms', '10m')
+              .prefault('500ms')
+              .describe('By so much may the response time (p95) lie above it.'),
+            memory: size('1MB', '1TB')
+              .prefault('100MB')
+              .describe('By so much may a cluster grow more while it is watched.'),
+          },
+          { error: 'expected a mapping' },
+        )
+        .prefault({})
+        .describe('What makes a new release worse than the old one.'),
+    },
+    { error: 'expected a mapping' },
+  )
+  .prefault({})
+  .describe('Releases and how clusters move from one to the next (`botctl deploy`).');
+
 const sandbox = z
   .strictObject(
     {
@@ -458,8 +520,11 @@ export const schema = z.strictObject(
     cache,
     http,
     health,
+    recovery,
     incidents,
     metrics,
+    deploy,
+    capacity,
     sandbox,
     stateDir: text('the path of a folder')
       .prefault('.botctl')
@@ -475,7 +540,7 @@ export type Input = z.input<typeof schema>;
 export type Parsed = z.output<typeof schema>;
 
 /** The config as the rest of botctl sees it: defaults applied, durations in ms, sizes in bytes, paths absolute. */
-export interface Config extends Omit<Parsed, 'bot' | 'sharding'> {
+export interface Config extends Omit<Parsed, 'bot' | 'sharding' | 'deploy'> {
   bot: Omit<Parsed['bot'], 'entry' | 'token' | 'cwd' | 'env'> & {
     entry: string;
     token: string;
@@ -483,4 +548,5 @@ export interface Config extends Omit<Parsed, 'bot' | 'sharding'> {
     env: Record<string, string>;
   };
   sharding: Omit<Parsed['sharding'], 'shards'> & { shards?: number[] };
+  deploy: Omit<Parsed['deploy'], 'root'> & { root: string };
 }

@@ -1,4 +1,5 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
+import type { CapacityReport } from '../capacity/report';
 import {
   ControlError,
   type ApiError,
@@ -11,6 +12,8 @@ import {
   type RestartRequest,
   type Status,
 } from './contract';
+import type { RecoverRequest, RecoveryOverview } from './recovery-contract';
+import type { DeployRequest, RollbackRequest, RolloutOrder } from './deploy-contract';
 import {
   INCIDENTS_PATH,
   type IncidentDetail,
@@ -74,6 +77,10 @@ export class ControlClient {
     return parseJson(text) as DbOverview;
   }
 
+  async capacity({ timeoutMs = 30_000 }: { timeoutMs?: number } = {}): Promise<CapacityReport> {
+    return (await this.#get('/v1/capacity', timeoutMs)) as CapacityReport;
+  }
+
   async listMetrics({ timeoutMs = 10_000 }: { timeoutMs?: number } = {}): Promise<MetricList> {
     return (await this.#get('/v1/metrics', timeoutMs)) as MetricList;
   }
@@ -123,8 +130,41 @@ export class ControlClient {
     return await this.#stream('/v1/db/rebalance', request, onProgress);
   }
 
+  async recovery({ timeoutMs = 10_000 }: { timeoutMs?: number } = {}): Promise<RecoveryOverview> {
+    return (await this.#get('/v1/recovery', timeoutMs)) as RecoveryOverview;
+  }
+
+  async recover(request: RecoverRequest, onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/recovery', request, onProgress);
+  }
+
+  async endOutage({ timeoutMs = 10_000 }: { timeoutMs?: number } = {}): Promise<void> {
+    const { response, text } = await this.#call('POST', '/v1/recovery/end-outage', {}, timeoutMs);
+    if (response.statusCode !== 200) throw refusal(response, text);
+  }
+
   async migrate(onProgress: (line: Progress) => void): Promise<Progress> {
     return await this.#stream('/v1/db/migrate', {}, onProgress);
+  }
+
+  async deploy(request: DeployRequest, onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/deploy', request, onProgress);
+  }
+
+  async rollback(request: RollbackRequest, onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/rollback', request, onProgress);
+  }
+
+  async followRollout(onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/rollout', {}, onProgress);
+  }
+
+  async orderRollout(order: RolloutOrder, onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream(`/v1/rollout/${order}`, {}, onProgress);
+  }
+
+  async reload(onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/reload', {}, onProgress);
   }
 
   async #stream(path: string, body: object, onProgress: (line: Progress) => void): Promise<Progress> {

@@ -3,7 +3,10 @@
  * folder). Bodies are JSON. Errors are `ApiError` with a proper status code.
  */
 
+import type { CapacityReport, CapacityStatus } from '../capacity/report';
 import type { GuardSnapshot } from '../rest-guard/stats';
+import type { OutageStatus, RecoverRequest, RecoveryOverview } from './recovery-contract';
+import type { DeployHandlers, DeployStatus } from './deploy-contract';
 import type { IncidentHandlers, IncidentStatus } from './incidents';
 
 export const CONTROL_API_VERSION = 1;
@@ -242,6 +245,8 @@ export interface Status {
   shards: ShardStatus[];
   identify: IdentifyStatus;
   gateway: GatewayStatus;
+  /** Discord itself is out, by what many shards have met; null: it is not. */
+  outage: OutageStatus | null;
   /** null: the clusters call Discord each by itself (`rest.guard: false`). */
   rest: RestGuardStatus | null;
   postgres: PostgresStatus;
@@ -250,6 +255,10 @@ export interface Status {
   data: DataStatus | null;
   /** null: nothing is looked at, because the bot is not up yet or no longer. */
   health: HealthStatus | null;
+  /** null: the bot is not up yet. */
+  deploy: DeployStatus | null;
+  /** null: nothing was looked ahead for yet. */
+  capacity: CapacityStatus | null;
   /** Open ones that stand for themselves, the most severe first. */
   incidents: IncidentStatus[];
   /** well: all shards ready, nothing unhealthy; degraded: something is not so; down: no supervisor. Decides the exit code 0, 1, 3. */
@@ -273,6 +282,8 @@ export interface Progress {
   done: boolean;
   ok?: boolean;
   text: string;
+  /** How much is done, as a share of 1. */
+  share?: number;
 }
 
 /** A guild, or with `abort` the one whose move is taken back. Ids are text. */
@@ -354,7 +365,7 @@ export interface ApiError {
 }
 
 /** Routes; `progress` routes answer with newline-delimited `Progress`. */
-export interface ControlHandlers {
+export interface ControlHandlers extends DeployHandlers {
   incidents: IncidentHandlers;
   /** GET /v1/status */
   status(): Status;
@@ -367,6 +378,8 @@ export interface ControlHandlers {
    * (labels with commas; empty: all in one); `label.NAME=VALUE`; `stat`; `top`; `latest`.
    */
   metrics(params: URLSearchParams): MetricList | MetricRange | MetricLatest;
+  /** GET /v1/capacity */
+  capacity(): Promise<CapacityReport>;
   /** GET /v1/db */
   dbOverview(): Promise<DbOverview>;
   /** POST /v1/db/move */
@@ -375,6 +388,12 @@ export interface ControlHandlers {
   abortMove(request: Pick<MoveRequest, 'guild'>, onProgress: (line: Progress) => void): Promise<void>;
   /** POST /v1/db/rebalance */
   rebalance(request: RebalanceRequest, onProgress: (line: Progress) => void): Promise<void>;
+  /** GET /v1/recovery */
+  recovery(): RecoveryOverview;
+  /** POST /v1/recovery */
+  recover(request: RecoverRequest, onProgress: (line: Progress) => void): Promise<void>;
+  /** POST /v1/recovery/end-outage */
+  endOutage(): void;
   /** POST /v1/db/migrate */
   migrate(onProgress: (line: Progress) => void): Promise<void>;
 }

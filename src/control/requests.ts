@@ -1,4 +1,5 @@
 import { ControlError, type MoveRequest, type RebalanceRequest, type RestartRequest } from './contract';
+import type { RecoverRequest } from './recovery-contract';
 
 /*
  * What comes over the control socket, checked: a newer or older botctl may be at the other end.
@@ -28,6 +29,14 @@ export function parseAbort(text: string): Pick<MoveRequest, 'guild'> {
   return { guild: guild(parseBody(text, ['guild'], '{"guild": "81384788765712384"}')) };
 }
 
+export function parseRecover(text: string): RecoverRequest {
+  const { type, scope, dryRun = false } = parseBody(text, ['type', 'scope', 'dryRun'], '{"type": "shard-stuck"}');
+  if (typeof type !== 'string') throw new ControlError(400, 'type must be an incident type as text');
+  if (scope !== undefined && typeof scope !== 'string') throw new ControlError(400, 'scope must be text');
+  if (typeof dryRun !== 'boolean') throw new ControlError(400, 'dryRun must be true or false');
+  return { type, dryRun, ...(scope !== undefined && { scope }) };
+}
+
 export function parseRebalance(text: string): RebalanceRequest {
   const { drain = [], dryRun = false } = parseBody(text, ['drain', 'dryRun'], '{"drain": [3]}');
   if (!Array.isArray(drain) || !drain.every(isCount)) {
@@ -37,7 +46,7 @@ export function parseRebalance(text: string): RebalanceRequest {
   return { drain, dryRun };
 }
 
-function parseBody(text: string, known: readonly string[], example: string): Record<string, unknown> {
+export function parseBody(text: string, known: readonly string[], example: string): Record<string, unknown> {
   let body: unknown;
   try {
     body = text === '' ? {} : JSON.parse(text);

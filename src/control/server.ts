@@ -3,8 +3,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { ControlError, type ApiError, type ControlHandlers, type Progress } from './contract';
+import { parseAbort, parseMove, parseRebalance, parseRecover, parseRestart } from './requests';
+import { deployRoute } from './deploy-routes';
 import { INCIDENTS_PATH, answerIncidents } from './incidents';
-import { parseAbort, parseMove, parseRebalance, parseRestart } from './requests';
 import { MAX_SOCKET_PATH_BYTES, ensurePrivateDir } from './socket-path';
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -131,6 +132,26 @@ export class ControlServer {
         await this.#progress(response, (onProgress) => handlers.restart(restart, onProgress));
         return;
       }
+      case '/v1/recovery': {
+        if (request.method === 'GET') {
+          sendJson(response, 200, handlers.recovery());
+          return;
+        }
+        allow(request, response, 'POST');
+        const recover = parseRecover(await readBody(request));
+        await this.#progress(response, (onProgress) => handlers.recover(recover, onProgress));
+        return;
+      }
+      case '/v1/recovery/end-outage':
+        allow(request, response, 'POST');
+        await readBody(request);
+        handlers.endOutage();
+        sendJson(response, 200, { ok: true });
+        return;
+      case '/v1/capacity':
+        allow(request, response, 'GET');
+        sendJson(response, 200, await handlers.capacity());
+        return;
       case '/v1/db':
         allow(request, response, 'GET');
         sendJson(response, 200, await handlers.dbOverview());
@@ -159,8 +180,20 @@ export class ControlServer {
         await this.#progress(response, (onProgress) => handlers.migrate(onProgress));
         return;
       default:
+        if (await this.#routeDeploy(path, request, response)) return;
         throw new ControlError(404, `no such route: ${path}`, 'is botctl here newer or older than the supervisor?');
     }
+  }
+
+  /** False: it is none of these routes. */
+  async #routeDeploy(path: string, request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    const { handlers } = this.#options;
+    const work = deployRoute(path, handlers);
+    if (work === null) return false;
+    allow(request, response, 'POST');
+    const run = work(await readBody(request));
+    await this.#progress(response, run);
+    return true;
   }
 
   /** The status line waits for the first word, so that a refusal can still be an ordinary error answer. */

@@ -20,6 +20,10 @@ export interface PoolSample {
   destroyed: number;
   acquireTimeouts: number;
   errors: number;
+  /** open: nothing is sent to the shard, since it does not answer. Absent in an SDK that has no circuit breaker. */
+  circuit?: 'closed' | 'open' | 'half-open';
+  /** Statements refused for that. */
+  refused?: number;
   acquireMs: { p50: number; p99: number; max: number };
 }
 

@@ -9,6 +9,7 @@
 import type { DataSample } from './data-sample';
 import type { BotCheckSample } from './health-sample';
 import type { Readings } from './readings';
+import type { Degradation, Remedy, RemedyOutcome } from './remedies';
 import type { RestGuardBoot } from './rest-guard';
 
 /** Raised whenever a frame changes its meaning. Supervisor and agent of different versions do not adopt each other. */
@@ -179,6 +180,8 @@ export type AgentToSupervisor =
   | { t: 'handoff'; report: HandoffReport }
   /** Answer to `rotate`: what the file held beyond `consumed`, base64, before it was emptied. */
   | { t: 'rotated'; stream: 'out' | 'err'; ok: boolean; tail: string }
+  /** Answer to `remedy`. */
+  | ({ t: 'remedied'; id: number } & RemedyOutcome)
   /** The main thread's last words, from process.on('exit'), uncaughtException included. Best effort. */
   | { t: 'exiting'; code: number };
 
@@ -201,6 +204,10 @@ export type SupervisorToAgent =
   | { t: 'rotate'; stream: 'out' | 'err'; consumed: number }
   /** Reconnect one shard by RESUME. */
   | { t: 'reconnect'; shardId: number }
+  /** Do something about what is wrong; answered by `remedied` with the same id. */
+  | { t: 'remedy'; id: number; remedy: Remedy }
+  /** All that does not serve, as far as the supervisor knows; replaces what was said before. */
+  | { t: 'degraded'; dependencies: Degradation[] }
   /** To a predecessor: stream the caches to the successor that listens there, and give it the sessions when it asks. */
   | { t: 'hand-over'; socketPath: string; messagesPerChannel: number; drainMs: number }
   /** To a successor that is level: ask for the sessions now. */
@@ -243,6 +250,8 @@ export interface BootRecord {
   timings: AgentTimings;
   /** Sessions to resume and the snapshot of the caches that belongs to them; absent: identify. */
   resume?: { sessions: ShardSession[]; snapshot: string };
+  /** Only show whether the bot gets as far as `login()`, and write here how far it came. */
+  preflightFile?: string;
   /** This process succeeds another: it waits in login() and listens on this socket for what that one hands over. */
   handoff?: { socketPath: string };
 }

@@ -37,9 +37,10 @@ export type AgentCounter =
   | 'rest_rate_limited_total'
   | 'rest_rate_limit_waits_total'
   | 'rest_invalid_requests_total'
+  | 'rest_circuit_refused_total'
   | 'metrics_folded_total';
 
-export type AgentGauge = 'discord_cache_entries' | 'members';
+export type AgentGauge = 'discord_cache_entries' | 'members' | 'rest_circuit_open';
 
 export type AgentSketch =
   | 'interaction_latency_seconds'

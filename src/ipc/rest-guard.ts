@@ -49,3 +49,5 @@ export type GuardAnswer = (typeof GUARD_ANSWERS)[number];
 export const PING_PATH = '/_guard/ping';
 /** GET: answers a `GuardReport`; also tells the guard that a supervisor is there. */
 export const REPORT_PATH = '/_guard/report';
+/** POST `?share=0.5&forMs=600000`: only this share of the global limit is used for so long. */
+export const SLOW_PATH = '/_guard/slow';

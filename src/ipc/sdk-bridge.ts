@@ -1,5 +1,6 @@
 import type { DataSample } from './data-sample';
 import type { BotCheckSample } from './health-sample';
+import type { DataRemedy, Degradation, RemedyOutcome } from './remedies';
 
 /**
  * What the agent gives to the SDK in the same process. The bot's copy of botctl and the supervisor's are different
@@ -32,6 +33,37 @@ export interface MetricSink {
   record(metric: BotMetric): void;
 }
 
+/** How much memory the process has when it is asked to give some back. Bytes. */
+export interface MemoryPressure {
+  rssBytes: number;
+  heapUsedBytes: number;
+  heapLimitBytes: number;
+}
+
+export type MemoryPressureHandler = (pressure: MemoryPressure) => unknown;
+
+/** Why a process is about to end, and how long it has, ms. */
+export interface Drain {
+  reason: 'stop' | 'handoff';
+  deadlineMs: number;
+}
+
+export type DrainHandler = (drain: Drain) => unknown;
+
+/** A dependency has failed, or serves again. */
+export type DegradedHandler = (change: Degradation & { degraded: boolean }) => unknown;
+
+/** The agent's side of `lifecycle`. */
+export interface LifecycleBridge {
+  memoryPressureHandlers: Set<MemoryPressureHandler>;
+  drainHandlers: Set<DrainHandler>;
+  degradedHandlers: Set<DegradedHandler>;
+  /** Reasons by name. */
+  degradations(): ReadonlyMap<string, string>;
+  /** A circuit breaker of this process has opened; null: it has closed. */
+  report(name: string, reason: string | null): void;
+}
+
 /** What the bot gives to the process that takes over from this one. */
 export interface HandoffHooks {
   /** The state, as JSON can carry it; undefined: none. */
@@ -55,5 +87,10 @@ export interface SdkBridge {
   /** Absent in agents that do not know it yet. */
   metrics?: MetricSink;
   /** Absent in agents that do not know it yet. */
+  lifecycle?: LifecycleBridge;
+  /** Set by the SDK once the bot uses its databases. */
+  dataRemedy?: ((remedy: DataRemedy) => Promise<RemedyOutcome>) | null;
+  /** Set by the SDK: empties its cache in memory, and says how many entries that were. */
+  dropDataCache?: (() => number) | null;
   handoff?: HandoffRegistry;
 }

@@ -66,6 +66,13 @@ const AGENT: Record<AgentCounter | AgentGauge | AgentSketch, Entry> = {
   rest_rate_limited_total: counter('REST calls answered with 429, by scope.', ['cluster', 'scope']),
   rest_rate_limit_waits_total: counter('REST calls held back by the bot for a rate limit.', ['cluster', 'scope']),
   rest_invalid_requests_total: counter('REST calls answered with 401, 403 or 429, which lead to a ban.', CLUSTER),
+  rest_circuit_open: gauge(
+    'Processes that send no calls of this kind, since Discord fails at most of them.',
+    'count',
+    ['cluster', 'route'],
+    { extremes: false },
+  ),
+  rest_circuit_refused_total: counter('Calls that were not sent for that.', ['route']),
   gc_pause_seconds: seconds('Pauses of the garbage collector.', ['cluster', 'kind']),
   discord_cache_entries: gauge('Entries in the caches of discord.js.', 'count', ['cluster', 'kind'], {
     extremes: false,
@@ -109,6 +116,10 @@ const DATA = {
   pool_connections_closed_total: counter('Connections closed.', ['database']),
   pool_acquire_timeouts_total: counter('Callers that got no connection in time.', ['database']),
   pool_errors_total: counter('Connections that broke.', ['database']),
+  pool_refused_total: counter('Statements that were not sent, since the database shard does not answer.', ['database']),
+  circuit_open: gauge('Processes that leave a dependency alone, since it does not answer.', 'count', ['dependency'], {
+    extremes: false,
+  }),
   cache_hits_total: counter('Reads that a level of the cache answered.', ['level']),
   cache_misses_total: counter('Reads that a level of the cache could not answer.', ['level']),
   cache_errors_total: counter('Reads at which a level of the cache failed.', ['level']),
@@ -181,8 +192,22 @@ const SUPERVISOR = {
   incidents_explained: gauge('Incidents that follow from another one.', 'count', [], { extremes: false }),
   incidents_total: counter('Incidents that were opened.', ['type']),
   incident_notifications_total: counter('Messages about incidents, by target and outcome.', ['target', 'outcome']),
+  capacity_used_ratio: gauge('Share of a limit that is usually in use.', 'ratio', ['resource', 'scope'], {
+    merge: 'max',
+    extremes: false,
+  }),
+  capacity_full_timestamp_seconds: gauge('When a limit is met, if things go on so.', 'seconds', ['resource', 'scope'], {
+    merge: 'min',
+    extremes: false,
+  }),
+  capacity_recommendations: gauge('Changes to make before a limit is met.', 'count', [], { extremes: false }),
   postgres_up: gauge('Does Postgres answer?', 'flag', [], { merge: 'min' }),
   redis_up: gauge('Does Redis answer?', 'flag', [], { merge: 'min' }),
+  recovery_actions_total: counter('Steps that recovery took, by incident type and outcome.', [
+    'type',
+    'step',
+    'outcome',
+  ]),
   supervisor_resident_memory_bytes: gauge('Resident memory of the supervisor.', 'bytes'),
   supervisor_cpu_seconds_total: counter('CPU time of the supervisor.', ['mode'], 'seconds'),
   supervisor_event_loop_delay_p99_seconds: gauge(

@@ -16,6 +16,7 @@ export function dataCounters({ pools, cache }: DataSample): Fact[] {
       { name: 'pool_connections_closed_total', labels, value: pool.destroyed },
       { name: 'pool_acquire_timeouts_total', labels, value: pool.acquireTimeouts },
       { name: 'pool_errors_total', labels, value: pool.errors },
+      { name: 'pool_refused_total', labels, value: pool.refused ?? 0 },
     ];
   });
   if (cache === null) return facts;
@@ -63,7 +64,20 @@ export function dataGauges(samples: readonly DataSample[]): Fact[] {
       { name: 'pool_acquire_p99_seconds', labels: { database }, value: sum.p99 / MS },
     ];
   });
-  return [...facts, ...cacheGauges(samples), ...deferredGauges(samples)];
+  return [...facts, ...circuitGauges(samples), ...cacheGauges(samples), ...deferredGauges(samples)];
+}
+
+function circuitGauges(samples: readonly DataSample[]): Fact[] {
+  const open = new Map<string, number>();
+  const count = (dependency: string, state: string): void => {
+    open.set(dependency, (open.get(dependency) ?? 0) + (state === 'closed' ? 0 : 1));
+  };
+  for (const { pools, cache } of samples) {
+    for (const { shard, circuit = 'closed' } of pools) count(`db:${shard}`, circuit);
+    const redis = cache?.l2 ?? null;
+    if (redis !== null) count('redis', redis.state);
+  }
+  return [...open].map(([dependency, value]) => ({ name: 'circuit_open', labels: { dependency }, value }));
 }
 
 function cacheGauges(samples: readonly DataSample[]): Fact[] {

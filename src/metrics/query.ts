@@ -141,6 +141,18 @@ export class MetricQueries {
     });
   }
 
+  /** How many values of a histogram there were since the supervisor's start, by bucket (ipc/bucket-scale.ts). @throws QueryError */
+  distribution(name: string, where: Where = {}): Map<number, number> {
+    const counts = new Map<number, number>();
+    for (const { series } of groupSeries(this.#find(name), where, [])) {
+      for (const one of series) {
+        if (!('total' in one) || typeof one.total === 'number') continue;
+        one.total.forEach((bucket, count) => counts.set(bucket, (counts.get(bucket) ?? 0) + count));
+      }
+    }
+    return counts;
+  }
+
   /** Metrics that have a series, by name. */
   families(): StoredFamily[] {
     const known = [...this.store.families()].filter(({ series }) => series.size > 0);

@@ -23,6 +23,10 @@ export class GlobalLimit {
   /** Ring of the last `perSecond` requests: the oldest one decides when the next may go. */
   readonly #slots: Slot[];
   #next = 0;
+  /** Slowed down: until when, and the time between two requests. */
+  #slowUntil = 0;
+  #spacingMs = 0;
+  #lastTake = -Infinity;
   #blockedUntil = 0;
   #marginMs = MARGIN_MS.first;
   #narrowedAt: number;
@@ -41,7 +45,15 @@ export class GlobalLimit {
 
   /** When the next request may be sent, ms on the clock of `now`. */
   get freeAt(): number {
-    return Math.max(this.#blockedUntil, this.#slots[this.#next]?.freeAt ?? 0);
+    const free = Math.max(this.#blockedUntil, this.#slots[this.#next]?.freeAt ?? 0);
+    const spaced = this.#lastTake + this.#spacingMs;
+    return spaced > free ? Math.max(free, Math.min(spaced, this.#slowUntil)) : free;
+  }
+
+  /** Only this share of the limit is used, evenly spread, until then. */
+  slow(share: number, until: number): void {
+    this.#slowUntil = until;
+    this.#spacingMs = WINDOW_MS / Math.max(1, this.perSecond * share);
   }
 
   /** Requests that may be sent at this moment. */
@@ -53,6 +65,8 @@ export class GlobalLimit {
   /** To be called when `freeAt` has come. */
   take(now: number): Slot {
     this.#narrow(now);
+    this.#lastTake = now;
+    if (now >= this.#slowUntil) this.#spacingMs = 0;
     const slot = { freeAt: now + WINDOW_MS + this.#marginMs };
     this.#slots[this.#next] = slot;
     this.#next = (this.#next + 1) % this.perSecond;

@@ -106,6 +106,11 @@ export class Guard {
     this.#wait(passage, verdict.delayMs);
   }
 
+  /** Only this share of the global limit is used for so long, ms; what is exempt from it is not slowed. */
+  slow(share: number, forMs: number): void {
+    this.#lanes.slow(share, this.now() + forMs);
+  }
+
   /** Figures for `status` and for a scrape. */
   snapshot(): GuardSnapshot {
     const now = this.now();

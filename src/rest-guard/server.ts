@@ -1,6 +1,6 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { PING_PATH, REPORT_PATH } from '../ipc/rest-guard';
+import { PING_PATH, REPORT_PATH, SLOW_PATH } from '../ipc/rest-guard';
 import type { EventLog } from './events';
 import type { Guard } from './guard';
 import type { GuardReport } from './stats';
@@ -73,6 +73,12 @@ export class GuardServer {
       const since = Number(new URLSearchParams(url.split('?')[1] ?? '').get('since') ?? 0);
       const report: GuardReport = { snapshot: guard.snapshot(), events: events.since(since) };
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(report));
+    } else if (url.startsWith(`${SLOW_PATH}?`) && request.method === 'POST') {
+      const query = new URLSearchParams(url.split('?')[1]);
+      const [share, forMs] = [Number(query.get('share')), Number(query.get('forMs'))];
+      const valid = share > 0 && share <= 1 && forMs >= 0;
+      if (valid) guard.slow(share, forMs);
+      response.writeHead(valid ? 204 : 400).end();
     } else if (!url.startsWith(`${basePath}/`) || /[\s\\]/.test(url)) {
       // Absolute URLs as well: only Discord is behind this.
       response.writeHead(400, { 'content-type': 'application/json', connection: 'close' });

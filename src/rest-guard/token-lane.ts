@@ -75,6 +75,7 @@ export class TokenLane {
 /** Lanes by token, of which only a hash is kept. */
 export class TokenLanes {
   readonly #lanes = new Map<string, TokenLane>();
+  #slow = { share: 1, until: 0 };
 
   constructor(private readonly make: (authorization: string) => TokenLane) {}
 
@@ -83,9 +84,16 @@ export class TokenLanes {
     let lane = this.#lanes.get(key) ?? (this.#lanes.size < MAX_LANES ? undefined : this.#lanes.get(OTHERS));
     if (lane === undefined) {
       lane = this.make(authorization);
+      if (this.#slow.share < 1) lane.scheduler.global.slow(this.#slow.share, this.#slow.until);
       this.#lanes.set(this.#lanes.size < MAX_LANES ? key : OTHERS, lane);
     }
     return lane;
+  }
+
+  /** Every lane uses only this share of its limit until then. */
+  slow(share: number, until: number): void {
+    this.#slow = { share, until };
+    for (const lane of this.#lanes.values()) lane.scheduler.global.slow(share, until);
   }
 
   /** The lane that has sent most: the bot's own. */

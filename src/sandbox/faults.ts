@@ -11,6 +11,8 @@ export const FAULTS = [
   'outage',
   'latency',
   'rest-error',
+  'rest-slow',
+  'rest-429',
   'guild-outage',
   'close-on-identify',
 ] as const;
@@ -94,6 +96,12 @@ export class Faults {
           seconds,
           options.path,
         );
+        break;
+      case 'rest-slow':
+        this.weather.slowRest(number(options.ms, 'ms', 5_000, 0, 600_000), seconds, options.path);
+        break;
+      case 'rest-429':
+        this.weather.limitRest(seconds, options.path);
         break;
       case 'guild-outage':
         this.#guildOutage(number(options.guilds, 'guilds', 1, 1, this.world.guilds), seconds);

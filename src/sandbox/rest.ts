@@ -42,6 +42,8 @@ type Route = [method: string, path: RegExp, auth: boolean, handle: (call: Call) 
 
 const ID = '(\\d+)';
 const NO_CONTENT: Answer = { status: 204 };
+/** What a storm of 429s asks everybody to wait. */
+const STORM_RETRY_SECONDS = 0.2;
 const MAX_BODY_BYTES = 30 * 1024 * 1024;
 const UNKNOWN_GUILD: Answer = { status: 404, body: { message: 'Unknown Guild', code: 10_004 } };
 const UNKNOWN_CHANNEL: Answer = { status: 404, body: { message: 'Unknown Channel', code: 10_003 } };
@@ -66,12 +68,24 @@ export class Rest {
     const path = url.pathname.replace(/^\/api(\/v\d+)?/, '');
     const method = request.method ?? 'GET';
     const text = await readBody(request);
-    if (this.deps.options.restLatencyMs > 0) await delay(this.deps.options.restLatencyMs);
+    const lateMs = this.deps.options.restLatencyMs + this.deps.weather.restLatencyMs(path);
+    if (lateMs > 0) await delay(lateMs);
     if (this.#refused(request, response, method, path)) return;
     const failure = this.deps.weather.takeRestError(path);
     if (failure !== null) {
       if (failure === 401 || failure === 403) this.limits?.invalid();
       reply(response, { status: failure, body: { message: `${failure}: in the sandbox`, code: 0 } });
+      return;
+    }
+    if (this.deps.weather.isRestLimited(path)) {
+      this.counts.rateLimited++;
+      this.limits?.invalid();
+      response.setHeader('retry-after', String(STORM_RETRY_SECONDS));
+      response.setHeader('x-ratelimit-scope', 'user');
+      reply(response, {
+        status: 429,
+        body: { message: 'You are being rate limited.', retry_after: STORM_RETRY_SECONDS, global: false },
+      });
       return;
     }
     const limited = this.#limit(path);

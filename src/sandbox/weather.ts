@@ -5,6 +5,8 @@ export class Weather {
   #deaf = new Map<number | 'all', number>();
   #latency: { until: number; ms: number } | null = null;
   #restError: { until: number; left: number; status: number; path: string } | null = null;
+  #restLimit: { until: number; path: string } | null = null;
+  #restSlow: { until: number; ms: number; path: string } | null = null;
   #identifyClose: { code: number; left: number } | null = null;
 
   constructor(private readonly now: () => number = Date.now) {}
@@ -28,6 +30,16 @@ export class Weather {
   /** @param path what the paths that fail begin with, without /api and version */
   failRest(status: number, count: number, seconds: number, path = ''): void {
     this.#restError = { until: this.#in(seconds), left: count, status, path };
+  }
+
+  /** Every request whose path begins so is answered 429. */
+  limitRest(seconds: number, path = ''): void {
+    this.#restLimit = { until: this.#in(seconds), path };
+  }
+
+  /** Requests whose path begins so are answered so late. */
+  slowRest(ms: number, seconds: number, path = ''): void {
+    this.#restSlow = { until: this.#in(seconds), ms, path };
   }
 
   /** The next `count` IDENTIFYs are answered by closing with `code`; 0: none any more. */
@@ -60,6 +72,16 @@ export class Weather {
     if (error === null || this.now() >= error.until || error.left <= 0 || !path.startsWith(error.path)) return null;
     error.left--;
     return error.status;
+  }
+
+  isRestLimited(path: string): boolean {
+    const limit = this.#restLimit;
+    return limit !== null && this.now() < limit.until && path.startsWith(limit.path);
+  }
+
+  restLatencyMs(path: string): number {
+    const slow = this.#restSlow;
+    return slow !== null && this.now() < slow.until && path.startsWith(slow.path) ? slow.ms : 0;
   }
 
   takeIdentifyClose(): number | null {

@@ -16,9 +16,14 @@ import type { Database } from '../data/router/database';
 import { openDatabase } from '../data/router/open-database';
 import { DATA_SETTINGS, type DataSettings } from '../data/settings';
 import type { CacheSample, DataSample } from '../ipc/data-sample';
+import type { DataRemedy, RemedyOutcome } from '../ipc/remedies';
 
 const NO_DATABASE =
   'This process has no database: run the bot under botctl, with postgres.shards in botctl.yaml or its embedded server.';
+
+/** A recovery step looks at how far the deferred writes have come after so long, ms. */
+const REPLAY_MS = 5_000;
+const NOT_USED: RemedyOutcome = { ok: true, text: 'not in use in this process' };
 
 /** What this process has of the data tier. Each part is opened when it is first used. */
 export class DataRuntime {
@@ -32,6 +37,8 @@ export class DataRuntime {
   constructor(
     env: NodeJS.ProcessEnv,
     private readonly owner: string,
+    /** A dependency (`db:2`, `redis`) is left alone from now on, and why; null: it is used again. */
+    private readonly onCircuit: (name: string, reason: string | null) => void = () => undefined,
   ) {
     const text = env[DATA_SETTINGS];
     this.#settings = text === undefined ? null : (JSON.parse(text) as DataSettings);
@@ -39,7 +46,9 @@ export class DataRuntime {
 
   /** @throws DataError UNAVAILABLE when there are no database shards */
   get database(): Database {
-    return (this.#database ??= openDatabase(this.#needed(), this.owner));
+    return (this.#database ??= openDatabase(this.#needed(), this.owner, (shard, reason) =>
+      this.onCircuit(`db:${shard}`, reason),
+    ));
   }
 
   /** Without a database and Redis it is a cache in memory. */
@@ -90,6 +99,36 @@ export class DataRuntime {
     };
   }
 
+  /** Done twice it does no harm. */
+  async remedy(remedy: DataRemedy): Promise<RemedyOutcome> {
+    switch (remedy.kind) {
+      case 'recycle-pool': {
+        if (this.#database === null) return NOT_USED;
+        return { ok: true, text: `${await this.#database.recycle(remedy.database)} connections replaced` };
+      }
+      case 'scale-pool': {
+        if (this.#database === null) return NOT_USED;
+        return { ok: true, text: `up to ${this.#database.scale(remedy.database, remedy.factor)} connections` };
+      }
+      case 'recycle-redis': {
+        const done = this.#cache?.reconnectRedis() ?? false;
+        return done ? { ok: true, text: 'a new connection to Redis' } : NOT_USED;
+      }
+      case 'replay-deferred': {
+        const queue = this.#opened;
+        if (queue === null) return NOT_USED;
+        const before = queue.stats().pending;
+        const left = await queue.flush({ timeoutMs: REPLAY_MS });
+        return { ok: left === 0 || left < before, text: `${before} writes waited, ${left} still do` };
+      }
+    }
+  }
+
+  /** Empties the cache in memory; how many entries that were. */
+  dropMemory(): number {
+    return this.#cache?.dropMemory() ?? 0;
+  }
+
   /** Ends all connections; what is deferred stays on disk. */
   async close(): Promise<void> {
     const queue = await this.#queue?.catch(() => null);
@@ -138,6 +177,7 @@ export class DataRuntime {
       namespace: settings?.name ?? 'bot',
       l1: { maxEntries, maxBytes },
       redis: settings?.redis ?? null,
+      onRedis: (reason) => this.onCircuit('redis', reason),
       notify:
         settings === null || catalogue === undefined || settings.pool.pgbouncer
           ? null

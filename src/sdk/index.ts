@@ -14,12 +14,15 @@ import type {
   TransactionOptions,
 } from '../data/router/database';
 import { dataOwner } from '../data/settings';
-import { SDK_BRIDGE, SDK_BRIDGE_VERSION, type ClusterInfo, type SdkBridge, type StopHandler } from '../ipc/sdk-bridge';
+import type { ClusterInfo, StopHandler } from '../ipc/sdk-bridge';
 import { BotChecks, type BotHealthCheck, type HealthCheckOptions } from './bot-checks';
+import { bridge } from './bridge';
 import type { DataRuntime } from './data';
 import { hasLeftWrites } from './left-writes';
 
 export { DataError, type DataErrorCode } from '../data/data-error';
+export { lifecycle } from './lifecycle';
+export type { DegradedHandler, Drain, DrainHandler, MemoryPressure, MemoryPressureHandler } from '../ipc/sdk-bridge';
 export type {
   BotHealthCheck,
   ClusterInfo,
@@ -52,10 +55,14 @@ function data(): DataRuntime {
   if (runtime === null) {
     // eslint-disable-next-line @typescript-eslint/no-require-imports -- only now, and not in a promise
     const { DataRuntime: Runtime } = require('./data') as { DataRuntime: typeof DataRuntime };
-    const made = new Runtime(process.env, OWNER);
-    runtime = made;
     const found = bridge();
-    if (found !== null) found.dataSample = () => made.sample();
+    const made = new Runtime(process.env, OWNER, (name, reason) => found?.lifecycle?.report(name, reason));
+    runtime = made;
+    if (found !== null) {
+      found.dataSample = () => made.sample();
+      found.dataRemedy = (remedy) => made.remedy(remedy);
+      found.dropDataCache = () => made.dropMemory();
+    }
   }
   return runtime;
 }
@@ -186,11 +193,6 @@ export function onStop(handler: StopHandler): () => void {
   const handlers = bridge()?.stopHandlers;
   handlers?.add(handler);
   return () => void handlers?.delete(handler);
-}
-
-function bridge(): SdkBridge | null {
-  const found = (globalThis as Record<symbol, unknown>)[SDK_BRIDGE] as SdkBridge | undefined;
-  return found?.version === SDK_BRIDGE_VERSION ? found : null;
 }
 
 /** Whatever goes wrong comes as a rejection. */

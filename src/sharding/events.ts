@@ -36,6 +36,9 @@ export type MasterEvent =
   | { type: 'cluster.sample'; cluster: number; incarnation: string; adopted: boolean; sample: Sample }
   | { type: 'shard.phase'; cluster: number; shard: number; phase: ShardPhase; closeCode?: number; replayed?: number }
   | { type: 'gateway.gate'; view: ConnectGateView }
+  /** An attempt to connect; `reason` null: it got its HELLO. */
+  | { type: 'gateway.attempt'; shard: number; reason: string | null }
+  | { type: 'identify.saved'; what: string }
   | { type: 'identify.blocked'; reason: string }
   | { type: 'agent.refused'; reason: string; pid: number | null };
 

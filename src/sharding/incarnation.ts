@@ -11,11 +11,13 @@ import {
 import type { AgentLink } from './agent-server';
 import type { BotSpec } from './bot-spec';
 import type { ClusterProcess, ProcessExit } from './cluster-process';
+import type { Clock } from './clock';
 import type { ConnectGate } from './connect/connect-gate';
 import type { HangDetector } from './hang-detector';
 import type { LocalIdentifyQueue } from './identify/local-identify-queue';
 import { OutputTail, type OutputLine, type OutputStream } from './output';
 import { PermitDesk } from './permit-desk';
+import { RemedyDesk } from './remedy-desk';
 import type { Roster, RosterEntry } from './roster';
 
 export interface IncarnationOptions {
@@ -35,6 +37,7 @@ export interface IncarnationOptions {
   successorOf: string | null;
   queue: LocalIdentifyQueue;
   gate: ConnectGate;
+  clock: Clock;
   onLine: (line: OutputLine) => void;
   onSkipped: (bytes: number) => void;
 }
@@ -48,6 +51,7 @@ export class Incarnation {
   readonly spawnedAt: number;
   readonly adopted: boolean;
   readonly desk: PermitDesk;
+  readonly remedies: RemedyDesk;
   readonly tails: Record<OutputStream, OutputTail>;
   link: AgentLink | null = null;
   hang: HangDetector | null = null;
@@ -83,6 +87,7 @@ export class Incarnation {
     this.successorOf = options.successorOf;
     const send = (frame: SupervisorToAgent): void => this.send(frame);
     this.desk = new PermitDesk(options.id, options.queue, options.gate, options.operator, send);
+    this.remedies = new RemedyDesk(options.clock);
     const tail = (stream: OutputStream): OutputTail => {
       return new OutputTail({
         file: join(options.dir, `${stream}.log`),
@@ -126,6 +131,7 @@ export class Incarnation {
     this.link?.close();
     this.link = null;
     this.desk.release();
+    this.remedies.release();
     await Promise.all([this.tails.out.stop(), this.tails.err.stop()]);
   }
 

@@ -93,6 +93,7 @@ export class Master {
   #timers: (() => void)[] = [];
   #stopping = false;
   #refreshing = false;
+  #saveUntil = 0;
 
   constructor(options: MasterOptions) {
     this.#options = options;
@@ -126,6 +127,7 @@ export class Master {
       clock,
       ...options.gate,
       onChange: (view) => emit({ type: 'gateway.gate', view }),
+      onAttempt: (key, reason) => emit({ type: 'gateway.attempt', shard: Number(key.split('/')[1]), reason }),
     });
     this.#broadcaster = new Broadcaster({
       members: () => this.#clusters,
@@ -150,6 +152,7 @@ export class Master {
         socketDir: dirname(options.agentSocket),
         launch: (spec, boot, outFile, errFile) => this.#launch(spec, boot, outFile, errFile),
         emit,
+        mayRetryCrashLoop: () => !this.savesIdentifies,
         onBotMessage: (from, message) => void this.#broadcaster.onMessage(from, message),
         onGone: (from, reason) => this.#broadcaster.onMemberGone(from.id, reason),
         onFatal: (_, closeCode, message) => this.#hold(closeCode, message),
@@ -196,6 +199,27 @@ export class Master {
 
   clusterOfShard(shardId: number): Cluster | undefined {
     return this.#clusters.find((cluster) => cluster.shardIds.includes(shardId));
+  }
+
+  /** Discord itself is out, or is back: connections and IDENTIFYs are tried one by one and slowly until they work. */
+  caution(on: boolean): void {
+    this.#gate.caution(on);
+    this.#queue.caution(on);
+  }
+
+  /** Tries the gateway at once, whatever the delay. */
+  probeGateway(): void {
+    this.#gate.probeNow();
+  }
+
+  /** Until then (ms since the epoch) nothing is started again that can wait and would spend identifies. */
+  saveIdentifies(until: number): void {
+    this.#saveUntil = until;
+  }
+
+  /** Nothing is started again that can wait and would spend identifies. */
+  get savesIdentifies(): boolean {
+    return this.#options.clock.now() < this.#saveUntil;
   }
 
   get clusters(): readonly Cluster[] {
@@ -397,6 +421,10 @@ export class Master {
   /** `client.shard.respawnAll()` of a bot, at the pace it asked for. */
   async #respawnAll(shardDelay: number, respawnDelay: number): Promise<void> {
     const wait = (ms: number): Promise<void> => new Promise((resolve) => void this.#options.clock.after(ms, resolve));
+    if (this.savesIdentifies) {
+      this.#options.emit({ type: 'identify.saved', what: 'respawnAll of the bot is not carried out' });
+      return;
+    }
     for (const cluster of this.#clusters) {
       if (!this.#mayStart()) return;
       await cluster.stop();

@@ -34,11 +34,19 @@ const SHARD_VERBS: Partial<Record<ShardState, [one: string, many: string]>> = {
 export function findActions(status: Seen, fatal: string | null): StatusAction[] {
   if (fatal !== null) return [now('Nothing is tried again until the cause is put right; then: botctl restart')];
   return [
+    ...outageActions(status),
     ...gatewayActions(status),
     ...clusterActions(status.clusters),
     ...shardActions(status),
     ...serverActions(status),
     ...dataActions(status),
+  ];
+}
+
+function outageActions({ outage }: Seen): StatusAction[] {
+  if (outage === null) return [];
+  return [
+    now('Outage mode: nothing is restarted or identified until Discord is back, or: botctl recover --end-outage'),
   ];
 }
 

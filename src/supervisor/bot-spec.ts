@@ -24,6 +24,8 @@ export interface BotSpecOptions {
   discordApi: string;
   /** REST calls pass the guard. */
   restGuard: boolean;
+  /** Name of the release; absent: the bot's own folder. */
+  release?: string;
   /** Of botctl: an agent of another version is not adopted. */
   version: string;
 }
@@ -59,7 +61,7 @@ export function botSpec(options: BotSpecOptions): BotSpec {
     cwd,
     env: visibleEnv(options.env, options.secrets),
     secretEnv,
-    release: 'live',
+    release: options.release ?? 'live',
     fingerprint,
   };
 }

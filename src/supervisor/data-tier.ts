@@ -40,6 +40,8 @@ const PREPARE_TIMEOUT_MS = 60_000;
 /** The bot's start waits no longer for its databases, ms. */
 const START_MS = 10_000;
 const RECENT_MOVES = 20;
+/** Pools grow to so many times their share at most. */
+const MAX_HEADROOM = 2;
 
 /**
  * The supervisor's part in the database shards: it prepares them, divides the connections, and moves guilds. The bot's
@@ -97,6 +99,21 @@ export class DataTier {
     return share;
   }
 
+  /**
+   * How many times its share each cluster may open to a database shard, by what its server has free; 1: no more.
+   * @param shard null: to each of them
+   */
+  async headroom(clusters: number, shard: number | null): Promise<number> {
+    if (this.#problem !== null || clusters === 0) return 1;
+    const share = await this.share(clusters);
+    const limits = (await this.#limits()).filter(({ shards }) => shard === null || shards.includes(shard));
+    const factors = limits.map(({ shards, maxConnections, reserved }) => {
+      const free = maxConnections - reserved - SUPERVISOR_CONNECTIONS * shards.length;
+      return free / (shards.length * clusters * share.max);
+    });
+    return Math.max(1, Math.min(MAX_HEADROOM, ...factors));
+  }
+
   view(): DataView {
     const counts = new Array<number>(this.shards).fill(0);
     for (const shard of this.#placement?.buckets ?? []) counts[shard] = (counts[shard] ?? 0) + 1;
@@ -114,13 +131,18 @@ export class DataTier {
     };
   }
 
-  /** A connection of the supervisor's own. @throws Error of the server */
-  connect(shard: number): Promise<Client> {
+  /**
+   * A connection of the supervisor's own.
+   * @param queryTimeout a query without an answer for so long fails, ms; absent: it waits
+   * @throws Error of the server
+   */
+  connect(shard: number, queryTimeout?: number): Promise<Client> {
     const { config, databaseUrls } = this.#options;
     const { tls } = config.postgres;
     return connectClient({
       url: databaseUrls[shard] ?? '',
       applicationName: 'botctl supervisor',
+      ...(queryTimeout !== undefined && { queryTimeout }),
       ...(tls !== undefined && { ssl: readTls(tls) }),
     });
   }

@@ -96,6 +96,11 @@ export function logEvent(logger: Logger, event: MasterEvent | HealthEvent): void
         logger.info('gateway accepts connections again');
       }
       break;
+    case 'gateway.attempt':
+      break; // many; the gate says what comes of them
+    case 'identify.saved':
+      logger.warn(`identifies are few: ${event.what}`);
+      break;
     case 'identify.blocked':
       logger.warn(`identify: ${event.reason}`);
       break;

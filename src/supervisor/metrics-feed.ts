@@ -1,9 +1,12 @@
 import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
+import type { CapacityStatus } from '../capacity';
 import type { RestGuardStatus } from '../control/contract';
 import { dataGauges } from '../metrics/data-facts';
 import type { Fact, MetricArchive, Metrics } from '../metrics';
+import type { ActionRecord } from '../recovery';
 import type { MasterEvent } from '../sharding/events';
 import type { MasterView } from '../sharding/master';
+import { capacityFacts } from './capacity-facts';
 import { guardCounters, guardGauges } from './rest-guard-facts';
 import { SourceTotals } from './source-totals';
 import type { TierStatus } from './tiers';
@@ -15,6 +18,8 @@ export interface FeedView {
   tiers: TierStatus | null;
   /** null: there is none. */
   rest: RestGuardStatus | null;
+  /** null: nothing was looked ahead for yet. */
+  capacity: CapacityStatus | null;
 }
 
 const RESOLUTION_MS = 20;
@@ -110,13 +115,19 @@ export class MetricsFeed {
     }
   }
 
+  onRecovery({ type, step, outcome, dryRun }: ActionRecord): void {
+    if (dryRun) return;
+    this.metrics.count('recovery_actions_total', { type, step, outcome: outcome?.ok === true ? 'ok' : 'failed' });
+  }
+
   #collect(): void {
     try {
-      const { master, tiers, rest } = this.look();
+      const { master, tiers, rest, capacity } = this.look();
       this.metrics.set([
         ...this.#own(),
         ...tierFacts(tiers),
         ...(rest === null ? [] : guardGauges(rest)),
+        ...(capacity === null ? [] : capacityFacts(capacity)),
         ...(master === null ? [] : masterFacts(master)),
       ]);
       if (rest !== null && rest.figures !== null) this.#guardTotals.take(rest.figures, guardCounters(rest));

@@ -8,7 +8,7 @@ import { processStartTime } from '../ipc/process-start-time';
 import type { RestEvent } from '../rest-guard/events';
 import type { GuardSettings } from '../rest-guard/settings';
 import type { GuardReport, GuardSnapshot } from '../rest-guard/stats';
-import { fetchGuardReport } from './rest-guard-client';
+import { fetchGuardReport, slowGuard } from './rest-guard-client';
 
 /** What the supervisor adds to the guard's own events. */
 export type RestGuardEvent =
@@ -94,6 +94,11 @@ export class RestGuardProcess {
       await end(previous);
     }
     await this.#launch();
+  }
+
+  /** Only this share of Discord's limit is used for so long, ms. Rejects when the guard does not answer. */
+  slow(share: number, forMs: number): Promise<void> {
+    return slowGuard(this.options.settings.socketPath, share, forMs, ANSWER_MS);
   }
 
   async stop(): Promise<void> {

@@ -1,3 +1,4 @@
+import type { CapacityStatus } from '../capacity';
 import type { HealthScope, HealthView } from '../health';
 import {
   CONTROL_API_VERSION,
@@ -6,6 +7,8 @@ import {
   type ShardStatus,
   type Status,
 } from '../control/contract';
+import type { OutageStatus } from '../control/recovery-contract';
+import type { DeployStatus } from '../control/deploy-contract';
 import type { Incident } from '../incidents';
 import type { DataSample } from '../ipc/data-sample';
 import type { MasterView } from '../sharding/master';
@@ -33,6 +36,12 @@ export interface StatusInput {
   ownData: DataSample | null;
   /** null while nothing is looked at. */
   health: HealthView | null;
+  /** Discord itself is out; null: it is not. */
+  outage: OutageStatus | null;
+  /** null: the bot is not up yet. */
+  deploy: DeployStatus | null;
+  /** null: nothing was looked ahead for yet. */
+  capacity: CapacityStatus | null;
   /** Those that are not resolved. */
   incidents: readonly Incident[];
   /** null while the master does not exist yet. */
@@ -67,11 +76,14 @@ export function buildStatus(input: StatusInput): Status {
     shards,
     identify: identifyStatus(master),
     gateway: master?.gate ?? { gate: 'passing', retryAt: null, reason: null },
+    outage: input.outage,
     rest: input.rest,
     postgres: tiers.postgres,
     redis: tiers.redis,
     data: input.data === null ? null : buildDataStatus(input.data, samplesOf(input)),
     health: input.health === null ? null : buildHealthStatus(input.health),
+    deploy: input.deploy,
+    capacity: input.capacity,
     incidents: incidentStatus(input.incidents, now),
     verdict: well ? 'well' : 'degraded',
     problems,
@@ -127,7 +139,8 @@ function findProblems(input: StatusInput, clusters: ClusterStatus[], shards: Sha
     const problem = said ? null : clusterProblem(cluster);
     if (problem !== null) problems.push(problem);
   }
-  if (master.gate.gate !== 'passing') {
+  if (input.outage !== null) problems.push(`${input.outage.text}.`);
+  else if (master.gate.gate !== 'passing') {
     problems.push(
       `The gateway refuses connections (${master.gate.reason ?? 'no reason given'}); all shards back off together.`,
     );

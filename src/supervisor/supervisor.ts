@@ -2,10 +2,12 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { Config } from '../config';
+import { ConfigError, type Config } from '../config';
+import type { CapacityReport } from '../capacity';
 import { ControlError, type Progress, type RestartRequest, type Status } from '../control/contract';
 import { ControlServer } from '../control/server';
 import { controlSocketPath, ensurePrivateDir, socketDir } from '../control/socket-path';
+import { ReleaseStore } from '../deploy';
 import type { HealthChecker } from '../health';
 import { HttpServer } from '../http';
 import type { GatewayBot } from '../ipc/messages';
@@ -14,24 +16,30 @@ import type { RestGuardBoot } from '../ipc/rest-guard';
 import { systemClock } from '../sharding/clock';
 import type { Cluster } from '../sharding/cluster';
 import { fetchGatewayBot } from '../sharding/gateway-info';
-import { Master } from '../sharding/master';
+import { Master, type MasterView } from '../sharding/master';
 import { SESSIONS_DIR } from '../sharding/session-store';
 import { LocalShardAssignment, planClusters } from '../sharding/plan';
 import { previousTotalShards } from '../sharding/previous-run';
 
 import { dataOwner, type DataSettings } from '../data/settings';
-import { botSpec } from './bot-spec';
+import { clusterSettingsOf } from './cluster-settings';
+import { Capacity } from './capacity';
 import { DataCommands } from './data-commands';
 import { DataHousekeeping } from './data-housekeeping';
 import { dataSettings } from './data-settings';
 import { DataTier } from './data-tier';
+import { incidentsInTheWay, tellIncidents } from './deploy-incidents';
+import { logDeployEvent } from './deploy-log';
+import { Deployments } from './deployments';
 import { logEvent } from './event-log';
 import { createHealthChecker } from './health';
 import { IncidentCommands } from './incident-commands';
 import { IncidentWatch } from './incidents';
 import { controlMetrics, httpMetrics } from './metrics-answers';
 import { MetricsFeed } from './metrics-feed';
-import { handoffSettings, replaceCluster } from './replace';
+import { ReleaseSpecs, type CommonSpec } from './releases';
+import { applyReload, type ReloadConfig } from './reload';
+import { replaceCluster } from './replace';
 import { RestGuardProcess } from './rest-guard-process';
 import { logRestEvent } from './rest-guard-log';
 import { SandboxProcess } from './sandbox-process';
@@ -39,6 +47,7 @@ import { SdNotify } from './sd-notify';
 import { prepareStateDir } from './state-dir';
 import { buildStatus } from './status';
 import { SupervisorLock } from './supervisor-lock';
+import { Recovery } from './recovery';
 import { redisSource } from './redis-source';
 import { type TierAddresses, Tiers } from './tiers';
 import { readTls } from './tls';
@@ -54,6 +63,8 @@ export interface SupervisorOptions {
   /** Secrets of the config; what comes into being later goes to `onSecret`. */
   secrets: readonly string[];
   onSecret: (secret: string) => void;
+  /** Reads the config file again. @throws ConfigError */
+  reloadConfig: ReloadConfig;
   logger: Logger;
 }
 
@@ -81,7 +92,10 @@ export class Supervisor {
   #data: DataTier | null = null;
   #housekeeping: DataHousekeeping | null = null;
   #master: Master | null = null;
+  #deployments: Deployments | null = null;
   #health: HealthChecker | null = null;
+  readonly #recovery: Recovery;
+  #capacity: Capacity | null = null;
   #statusTimer: NodeJS.Timeout | null = null;
   #message: string | null = null;
   #stop: Promise<void> | null = null;
@@ -103,6 +117,7 @@ export class Supervisor {
         master: this.#master?.view() ?? null,
         tiers: this.#tiers?.status ?? null,
         rest: this.#restGuard?.status ?? null,
+        capacity: this.#capacity?.status ?? null,
       }),
       config.metrics.interval,
       this.#metrics.archive(join(config.stateDir, 'metrics'), onError),
@@ -116,6 +131,17 @@ export class Supervisor {
       connect: () => this.#data?.connect(0) ?? null,
       env,
       secrets,
+      logger,
+    });
+    this.#recovery = new Recovery({
+      config,
+      desk: this.#incidents.desk,
+      master: () => this.#master,
+      tiers: () => this.#tiers,
+      data: () => this.#data,
+      restGuard: () => this.#restGuard,
+      busy: () => null,
+      onAction: (record) => this.#feed.onRecovery(record),
       logger,
     });
   }
@@ -157,9 +183,12 @@ export class Supervisor {
       stateDir: config.stateDir,
       tiers: this.#tiers?.status ?? NO_TIERS,
       rest: this.#restGuard?.status ?? null,
+      outage: this.#recovery.outage,
       data: this.#data?.view() ?? null,
       ownData: this.#housekeeping?.sample() ?? null,
       health: this.#health?.view() ?? null,
+      deploy: this.#deployments?.view() ?? null,
+      capacity: this.#capacity?.status ?? null,
       incidents: this.#incidents.desk.openIncidents(),
       master: this.#master?.view() ?? null,
       message: this.#message,
@@ -196,11 +225,20 @@ export class Supervisor {
         stop: (onProgress) => this.stop(onProgress),
         restart: (request, onProgress) => this.#restart(request, onProgress),
         metrics: (params) => controlMetrics(this.#metrics, params),
+        capacity: () => this.#capacityReport(),
         dbOverview: () => commands.dbOverview(),
         moveGuild: (request, onProgress) => commands.moveGuild(request, onProgress),
         abortMove: (request, onProgress) => commands.abortMove(request, onProgress),
         rebalance: (request, onProgress) => commands.rebalance(request, onProgress),
         migrate: (onProgress) => commands.migrate(onProgress),
+        recovery: () => this.#recovery.overview(),
+        recover: (request, onProgress) => this.#recovery.recover(request, onProgress),
+        endOutage: () => this.#recovery.endOutage(),
+        deploy: (request, onProgress) => this.#running().deploy(request, onProgress),
+        rollback: (request, onProgress) => this.#running().rollback(request, onProgress),
+        followRollout: (onProgress) => this.#running().follow(onProgress),
+        orderRollout: (order, onProgress) => this.#running().order(order, onProgress),
+        reload: (onProgress) => this.#running().reload(onProgress),
       },
       log: logger,
     });
@@ -239,6 +277,7 @@ export class Supervisor {
     this.#message = null;
     await this.#startMaster({ gateway, asOf, api, ...addresses });
     this.#startHealth(api, addresses);
+    this.#startCapacity(addresses);
     lock.update({ state: 'running' });
     this.#notify.ready();
     this.#statusTimer = setInterval(() => this.#tellStatus(), STATUS_INTERVAL_MS).unref();
@@ -332,47 +371,36 @@ export class Supervisor {
     const shardCount = plan.clusters.reduce((sum, { shardIds }) => sum + shardIds.length, 0);
     logger.info(`plan: ${shardCount} of ${plan.totalShards} shards in ${plan.clusters.length} clusters`);
 
+    const store = new ReleaseStore(stateDir);
+    const common: CommonSpec = {
+      entry: bot.entry,
+      args: bot.args,
+      nodeArgs: bot.nodeArgs,
+      cwd: bot.cwd,
+      env,
+      botEnv: bot.env,
+      token: bot.token,
+      databaseUrls: found.databaseUrls,
+      redisUrl: found.redisUrl,
+      data,
+      secrets,
+      discordApi: found.api,
+      restGuard: config.rest.guard,
+      version,
+    };
+    const specs = new ReleaseSpecs(store, common);
+    const clusterSettings = clusterSettingsOf(config);
     const master = new Master({
       plan,
-      bot: botSpec({
-        entry: bot.entry,
-        args: bot.args,
-        nodeArgs: bot.nodeArgs,
-        cwd: bot.cwd,
-        env,
-        botEnv: bot.env,
-        token: bot.token,
-        databaseUrls: found.databaseUrls,
-        redisUrl: found.redisUrl,
-        data,
-        secrets,
-        discordApi: found.api,
-        restGuard: config.rest.guard,
-        version,
-      }),
+      bot: specs.current(),
+      specOf: (release) => specs.of(release),
       gateway: found.gateway,
       gatewayAsOf: found.asOf,
       discordApi: found.api,
       restGuard,
       stateDir,
       agentSocket: join(socketDir(stateDir), 'agents.sock'),
-      cluster: {
-        spawnTimeoutMs: sharding.spawnTimeout,
-        hangTimeoutMs: sharding.hangTimeout,
-        stopTimeoutMs: sharding.stopTimeout,
-        sampleIntervalMs: config.metrics.interval,
-        graceMs: sharding.graceTime,
-        restart: {
-          backoffMinMs: sharding.restart.backoffMin,
-          backoffMaxMs: sharding.restart.backoffMax,
-          jitter: sharding.restart.jitter,
-          maxRestarts: sharding.restart.maxRestarts,
-          windowMs: sharding.restart.window,
-          crashLoopRetryMs: sharding.restart.crashLoopRetry,
-          stableAfterMs: sharding.restart.stableAfter,
-        },
-        handoff: handoffSettings(sharding),
-      },
+      cluster: clusterSettings,
       identify: { reserve: identify.reserve, intervalMs: identify.interval, marginMs: identify.margin },
       gate: {
         backoffMinMs: gate.backoffMin,
@@ -386,12 +414,39 @@ export class Supervisor {
       emit: (event) => {
         logEvent(logger, event);
         this.#feed.onEvent(event);
+        this.#deployments?.onEvent(event);
         this.#incidents.onMasterEvent(event);
+        this.#recovery.onEvent(event);
       },
     });
     this.#master = master;
+    const deployments = new Deployments({
+      config,
+      store,
+      specs,
+      master: () => master,
+      metrics: this.#metrics,
+      health: () => this.#health?.view() ?? null,
+      openIncidents: () => incidentsInTheWay(this.#incidents.desk),
+      gateway: found.gateway,
+      discordApi: found.api,
+      clock: systemClock,
+      emit: (event) => {
+        logDeployEvent(logger, event);
+        tellIncidents(this.#incidents.desk, event);
+      },
+      reload: async (tell) => {
+        const loaded = await this.#readConfig();
+        for (const secret of loaded.secrets) this.#options.onSecret(secret);
+        const fresh = applyReload(config, loaded, clusterSettings, tell);
+        return new ReleaseSpecs(store, { ...common, ...fresh, secrets: [...secrets, ...loaded.secrets] });
+      },
+    });
+    this.#deployments = deployments;
+    deployments.assign();
     if (this.#options.retryFatal) master.clearFatal();
     await master.start();
+    deployments.goOn();
     if (this.#data !== null) this.#keepHouse(this.#data, master, data);
   }
 
@@ -420,6 +475,21 @@ export class Supervisor {
     this.#health = createHealthChecker({ ...looked, config, env, secrets, logger });
     this.#health.start();
     this.#incidents.watch(looked);
+    this.#recovery.start();
+  }
+
+  #startCapacity({ databaseUrls }: TierAddresses): void {
+    if (this.#stop !== null) return; // stopped by hand in the middle of the start
+    const { config, logger } = this.#options;
+    const master = (): MasterView | null => this.#master?.view() ?? null;
+    const { desk: incidents } = this.#incidents;
+    this.#capacity = new Capacity({ config, master, data: this.#data, databaseUrls, incidents, logger });
+    void this.#capacity.start();
+  }
+
+  #capacityReport(): Promise<CapacityReport> {
+    if (this.#capacity === null) throw new ControlError(409, 'The supervisor is starting or stopping.');
+    return this.#capacity.report();
   }
 
   /** The limiter for all clusters; what each of them has to know of it. */
@@ -472,6 +542,24 @@ export class Supervisor {
     });
   }
 
+  /** @throws ControlError when the config is broken */
+  async #readConfig(): ReturnType<ReloadConfig> {
+    try {
+      return await this.#options.reloadConfig();
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      throw new ControlError(400, `Nothing was reloaded: ${error.message}`, 'See: botctl config check');
+    }
+  }
+
+  /** @throws ControlError while there are no clusters yet, or no longer */
+  #running(): Deployments {
+    if (this.#deployments === null || this.#stop !== null) {
+      throw new ControlError(409, 'The supervisor is starting or stopping.');
+    }
+    return this.#deployments;
+  }
+
   async #reconnect(master: Master, shardId: number, onProgress: (line: Progress) => void): Promise<void> {
     const cluster = master.clusterOfShard(shardId);
     if (cluster === undefined) throw new ControlError(404, `There is no shard ${shardId} here.`);
@@ -510,8 +598,11 @@ export class Supervisor {
     if (this.#statusTimer !== null) clearInterval(this.#statusTimer);
     this.#health?.stop();
     this.#health = null;
+    this.#recovery.stop();
+    await this.#settle('rollout', this.#deployments?.stop());
     const incidents = this.#incidents.stop();
     await this.#stopClusters(config.sharding.stopTimeout);
+    await this.#settle('capacity', this.#capacity?.stop());
     await this.#settle('REST guard', this.#restGuard?.stop());
     await this.#settle('sandbox', this.#sandbox?.stop());
     await this.#settle('incidents', incidents);

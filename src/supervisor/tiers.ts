@@ -55,6 +55,12 @@ export class Tiers {
   #stopped = false;
   #signal: AbortSignal = AbortSignal.abort();
   #lastDeath = 0;
+  readonly #reviving: Record<'postgres' | 'redis', Promise<{ ok: boolean; text: string }> | null> = {
+    postgres: null,
+    redis: null,
+  };
+  /** Of the embedded servers. */
+  #urls: { postgres: string | null; redis: string | null } = { postgres: null, redis: null };
 
   constructor(
     private readonly settings: TierSettings,
@@ -92,6 +98,38 @@ export class Tiers {
     return { databaseUrls, redisUrl };
   }
 
+  /** Looks at a server at once; one of our own that does not answer is ended and started again. Never rejects. */
+  revive(tier: 'postgres' | 'redis'): Promise<{ ok: boolean; text: string }> {
+    // Whoever asks meanwhile gets the same answer: a second stop would end the server that has just been started.
+    return (this.#reviving[tier] ??= this.#revive(tier).finally(() => (this.#reviving[tier] = null)));
+  }
+
+  async #revive(tier: 'postgres' | 'redis'): Promise<{ ok: boolean; text: string }> {
+    const own = tier === 'postgres' ? this.#postgres : this.#redis;
+    if (own === null) await this.#check();
+    else if (await this.#answers(tier)) return { ok: true, text: 'it answers' };
+    else {
+      // One that is being started already is left to that.
+      if (this.#status[tier].state === 'up') await own.stop().catch(() => undefined);
+      await (tier === 'postgres' ? this.#startPostgres(this.#signal) : this.#startRedis(this.#signal));
+    }
+    const { state, message } = this.#status[tier];
+    if (state === 'off') return { ok: false, text: 'there is none' };
+    if (state !== 'up') return { ok: false, text: `it is ${state}: ${message ?? 'no answer'}` };
+    return { ok: true, text: own === null ? 'it answers' : 'started again' };
+  }
+
+  async #answers(tier: 'postgres' | 'redis'): Promise<boolean> {
+    const url = this.#urls[tier];
+    if (url === null || this.#status[tier].state !== 'up') return false;
+    try {
+      await (tier === 'postgres' ? probePostgres(url, undefined) : probeRedis({ kind: 'single', url }));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     if (this.#timer !== null) clearInterval(this.#timer);
@@ -111,6 +149,7 @@ export class Tiers {
     try {
       const server = await this.#postgres.start(signal);
       for (const url of server.urls) this.#hide(url);
+      this.#urls.postgres = server.urls[0] ?? null;
       const address = `${server.host}:${server.port}`;
       this.#status.postgres = { ...up('embedded', address, server.version), shards: server.urls.length };
       this.logger.info({ address, version: server.version, shards: server.urls.length }, 'embedded Postgres is up');
@@ -133,6 +172,7 @@ export class Tiers {
     try {
       const server = await this.#redis.start(signal);
       this.#hide(server.url);
+      this.#urls.redis = server.url;
       const address = new URL(server.url).host;
       this.#status.redis = up('embedded', address, server.version);
       this.logger.info({ address, version: server.version }, 'embedded Redis is up');

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,7 +9,7 @@ import { controlSocketPath, ensurePrivateDir, socketDir } from '../../src/contro
 import { processStartTime } from '../../src/ipc/process-start-time';
 import { Sandbox } from '../../src/sandbox';
 import { runCli, startCli, type CliResult } from './run-cli';
-import { aStatus } from '../control/status.fixture';
+import { aRecoveryOverview, aStatus } from '../control/status.fixture';
 import { until } from '../support/until';
 
 const EXAMPLE = resolve(__dirname, '../../config/example/botctl.yaml');
@@ -179,11 +178,20 @@ describe('the command line', () => {
             return Promise.resolve();
           },
           metrics: () => ({ retentionSeconds: 86_400, metrics: [] }),
+          capacity: () => Promise.reject(new ControlError(409, 'starting')),
           dbOverview: () => Promise.resolve({ moves: [], migrations: [] }),
           moveGuild: () => Promise.resolve(),
           abortMove: () => Promise.resolve(),
           rebalance: () => Promise.resolve(),
           migrate: () => Promise.resolve(),
+          recovery: () => aRecoveryOverview(),
+          recover: () => Promise.resolve(),
+          endOutage: () => undefined,
+          deploy: () => Promise.resolve(),
+          rollback: () => Promise.resolve(),
+          followRollout: () => Promise.resolve(),
+          orderRollout: () => Promise.resolve(),
+          reload: () => Promise.resolve(),
           restart: (request, onProgress) => {
             asked.push(request);
             if (request.cluster === 99)
@@ -353,26 +361,6 @@ describe('the command line', () => {
       } finally {
         await sandbox.close();
       }
-    });
-  });
-
-  describe('completion', () => {
-    it('completes commands, subcommands and options in a real bash', async () => {
-      const { stdout: script } = await cli('completion', 'bash');
-      const complete = (...words: string[]): string[] => {
-        const ask = `${script}\nCOMP_WORDS=(botctl ${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length}; _botctl; printf '%s\\n' "\${COMPREPLY[@]}"`;
-        return spawnSync('bash', ['-c', ask], { encoding: 'utf8' }).stdout.trim().split('\n');
-      };
-      expect(complete('sta')).toEqual(['start', 'status']);
-      expect(complete('config', '')).toEqual(['check', 'show', 'schema', '--help']);
-      expect(complete('sandbox', 'drop', '--s')).toEqual(['--shard']);
-      expect(complete('status', '--js')).toEqual(['--json']);
-    });
-
-    it.each(['zsh', 'fish'])('%s: names every command', async (shell) => {
-      const { stdout, code } = await cli('completion', shell);
-      expect(code).toBe(0);
-      for (const word of ['start', 'close-on-identify', 'schema']) expect(stdout).toContain(word);
     });
   });
 

@@ -8,7 +8,7 @@ import { ControlClient, ControlUnreachable } from '../../src/control/client';
 import { ControlError, type ControlHandlers, type Progress } from '../../src/control/contract';
 import type { IncidentHandlers } from '../../src/control/incidents';
 import { ControlServer } from '../../src/control/server';
-import { aStatus } from './status.fixture';
+import { aRecoveryOverview, aStatus } from './status.fixture';
 
 let dir: string;
 let path: string;
@@ -35,11 +35,20 @@ async function serve(handlers: Partial<ControlHandlers> = {}, options: object = 
       stop: () => Promise.resolve(),
       restart: () => Promise.resolve(),
       metrics: () => ({ retentionSeconds: 86_400, metrics: [] }),
+      capacity: () => Promise.reject(new ControlError(409, 'starting')),
       dbOverview: () => Promise.resolve({ moves: [], migrations: [] }),
       moveGuild: () => Promise.resolve(),
       abortMove: () => Promise.resolve(),
       rebalance: () => Promise.resolve(),
       migrate: () => Promise.resolve(),
+      recovery: () => aRecoveryOverview(),
+      recover: () => Promise.resolve(),
+      endOutage: () => undefined,
+      deploy: () => Promise.resolve(),
+      rollback: () => Promise.resolve(),
+      followRollout: () => Promise.resolve(),
+      orderRollout: () => Promise.resolve(),
+      reload: () => Promise.resolve(),
       ...handlers,
     },
     log,

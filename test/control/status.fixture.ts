@@ -1,3 +1,4 @@
+import type { RecoveryOverview } from '../../src/control/recovery-contract';
 import { CONTROL_API_VERSION, type ClusterStatus, type ShardStatus, type Status } from '../../src/control/contract';
 
 /** A moment that the fixtures count from, ms since the epoch. */
@@ -78,11 +79,28 @@ export function aStatus(clusters = 4, perCluster = 4, over: Partial<Status> = {}
     redis: { kind: 'off', state: 'off', address: null, version: null, message: null },
     data: null,
     health: null,
+    outage: null,
+    deploy: null,
+    capacity: null,
     incidents: [],
     rest: null,
     verdict: 'well',
     problems: [],
     actions: [],
     ...over,
+  };
+}
+
+/** Recovery that has nothing to do. */
+export function aRecoveryOverview(): RecoveryOverview {
+  return {
+    mode: 'on',
+    maxPerHour: 30,
+    usedThisHour: 0,
+    maxShards: 0.25,
+    outage: null,
+    busy: null,
+    strategies: [],
+    actions: [],
   };
 }

@@ -48,6 +48,9 @@ function input(state: ClusterState): StatusInput {
     data: null,
     ownData: null,
     health: null,
+    outage: null,
+    deploy: null,
+    capacity: null,
     incidents: [],
     rest: null,
     master: {

@@ -59,6 +59,8 @@ const CLOSE_TIMEOUT_MS = 2_000;
 /** REST calls count as done when none has run for this time, ms: a handler may be between two of them. */
 const REST_QUIET_MS = 200;
 const POLL_MS = 5;
+/** Messages older than this give way when memory is short, ms. */
+const SWEPT_MESSAGE_MS = 5 * 60 * 1_000;
 
 /** One client of the bot under the agent's care: it connects by leave, reports its shards, and can be parked. */
 export class ManagedClient {
@@ -129,6 +131,12 @@ export class ManagedClient {
         },
       ];
     });
+  }
+
+  /** Lets go of messages that discord.js keeps although they are old; how many. */
+  sweepMessages(): number {
+    const before = Date.now() - SWEPT_MESSAGE_MS;
+    return this.options.client.sweepers.sweepMessages(({ createdTimestamp }) => createdTimestamp < before);
   }
 
   get meta(): SnapshotMeta {

@@ -37,6 +37,16 @@ export class AgentMetrics {
     this.#gateway.dispatch(payload);
   }
 
+  /** A circuit breaker has opened or closed. */
+  circuit(route: string, open: boolean): void {
+    this.#meter.gauge('rest_circuit_open', { route }).value = open ? 1 : 0;
+  }
+
+  /** A call was not sent, since its circuit is open. */
+  circuitRefused(route: string): void {
+    this.#meter.counter('rest_circuit_refused_total', { route }).add();
+  }
+
   /** What has changed since the last reading. */
   read(clients: Iterable<Client>): Readings {
     this.#responses.sweep();

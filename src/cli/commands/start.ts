@@ -49,7 +49,7 @@ class Foreground {
     private readonly context: CliContext,
   ) {
     const { config, secrets, stateDir } = loaded;
-    const { env, stdout } = context;
+    const { cwd, env, stdout } = context;
     prepareStateDir(stateDir);
     this.#logging = createLogger({
       ...config.logging,
@@ -68,6 +68,7 @@ class Foreground {
       env,
       secrets,
       onSecret: (secret) => this.#logging.redactor.add(secret),
+      reloadConfig: () => loadConfig({ cwd, env, file: loaded.file, sandbox: options.sandbox === true }),
       logger: this.#logger,
     });
   }

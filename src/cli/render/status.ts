@@ -7,9 +7,11 @@ import type {
   ShardStatus,
   Status,
 } from '../../control/contract';
+import { capacityLine } from './capacity';
 import { renderColumns, type Column } from './columns';
 import { formatBytes, formatCount, formatDuration, formatPlural, formatRanges, plainText } from './format';
 import { HEALTH_TONES, summary } from './health';
+import { PHASE_TONES, rolloutLine } from './releases';
 import { SEVERITY_TONES, incidentLine } from './incidents';
 import { restLine } from './rest';
 import { CLUSTER_TONES, SHARD_TONES, headlineOf } from './states';
@@ -192,7 +194,7 @@ class StatusPage {
   }
 
   #facts(): string[] {
-    const { supervisor, gateway, rest, postgres, redis } = this.status;
+    const { supervisor, gateway, rest, postgres, redis, capacity } = this.status;
     const retry = gateway.retryAt === null ? '' : `, next attempt ${this.#until(gateway.retryAt)}`;
     const gate =
       gateway.gate === 'passing'
@@ -214,6 +216,8 @@ class StatusPage {
       ...this.#fact('Postgres', this.#postgres(postgres)),
       ...this.#fact('Redis', this.#server(redis)),
       ...this.#data(),
+      ...this.#deploy(),
+      ...(capacity === null ? [] : this.#fact('Capacity', capacityLine(capacity, this.#style))),
       ...this.#fact('Supervisor', running.join(', ')),
     ];
   }
@@ -270,6 +274,21 @@ class StatusPage {
       lines.push(...this.#fact('Moving', `${move.unit} from database shard ${move.from} to ${move.to}: ${move.phase}`));
     }
     return lines;
+  }
+
+  /** Nothing while the bot runs from its own folder and always has. */
+  #deploy(): string[] {
+    const { deploy } = this.status;
+    if (deploy === null) return [];
+    const { current, previous, rollout, last } = deploy;
+    if (rollout !== null) return this.#fact('Rollout', rolloutLine(rollout, this.#style));
+    if (current === 'live' && last === null) return [];
+    const ago = last?.endedAt == null ? '' : ` ${formatDuration(this.options.now - last.endedAt)} ago`;
+    const why = last?.reason == null ? '' : ` (${plainText(last.reason)})`;
+    const before = previous === null ? '' : `, before it ${previous}`;
+    const end =
+      last === null ? '' : `; last ${last.kind}: ${this.#style.paint(PHASE_TONES[last.phase], last.phase)}${ago}${why}`;
+    return this.#fact('Release', `${current}${before}${end}`);
   }
 
   #cache({ l1, l2, loads }: CacheStatus): string {

@@ -33,6 +33,8 @@ export interface CacheOptions {
   clock?: Clock;
   /** What the cache survived by itself, for the log. */
   onError?: ReportError;
+  /** Why Redis is left alone from now on; null: it is used again. */
+  onRedis?: (reason: string | null) => void;
   /** Redis is left alone when it owes an answer for longer, ms. Default 500. */
   answerTimeoutMs?: number;
 }
@@ -56,7 +58,7 @@ export class Cache {
     const redis =
       options.redis === null
         ? null
-        : new RedisLevel({ ...common, source: options.redis, namespace, answerTimeoutMs, log });
+        : new RedisLevel({ ...common, source: options.redis, namespace, answerTimeoutMs, log, onUse: options.onRedis });
     const listener: BusListener = {
       onMessage: (message, own) => this.#hear(message, own),
       onConnected: () => this.#reconnected(),
@@ -120,6 +122,18 @@ export class Cache {
       redis: redis === null ? null : { breaker: redis.state, errors: redis.errors },
       bus: bus === null ? null : { connected: bus.connected, sent: bus.sent, received: bus.received },
     };
+  }
+
+  /** Lets go of all that L1 holds: memory is short. How many entries that were. */
+  dropMemory(): number {
+    return this.#parts.memory.clear();
+  }
+
+  /** A new connection to Redis instead of the present one. False: there is no Redis. */
+  reconnectRedis(): boolean {
+    const { redis } = this.#parts;
+    redis?.reconnect();
+    return redis !== null;
   }
 
   /** Ends connections and loads; values in L1 are still served. */

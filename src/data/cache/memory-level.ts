@@ -80,6 +80,13 @@ export class MemoryLevel {
     });
   }
 
+  /** How many entries that were. */
+  clear(): number {
+    const { size } = this.#lru;
+    this.#lru.clear();
+    return size;
+  }
+
   region(): MemoryRegion {
     return new MemoryRegion(this.#lru);
   }

@@ -20,6 +20,8 @@ export interface RedisLevelOptions {
   clock: Clock;
   report: ReportError;
   log: InvalidationLog;
+  /** Why Redis is left alone from now on; null: it is used again. */
+  onUse?: ((reason: string | null) => void) | undefined;
 }
 
 /** What one asks L2 for, before loading. */
@@ -49,12 +51,18 @@ export class RedisLevel {
       answerTimeoutMs: options.answerTimeoutMs,
       clock: options.clock,
       report: options.report,
+      onUse: options.onUse,
       recover: (redis) => this.#recover(redis),
     });
   }
 
   get usable(): boolean {
     return this.#link.usable;
+  }
+
+  /** A new connection instead of the present one. */
+  reconnect(): void {
+    this.#link.reconnect();
   }
 
   get started(): Promise<void> {

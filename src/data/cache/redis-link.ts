@@ -37,6 +37,8 @@ export interface RedisLinkOptions {
   answerTimeoutMs: number;
   clock: Clock;
   report: ReportError;
+  /** Why Redis is left alone from now on; null: it is used again. */
+  onUse?: ((reason: string | null) => void) | undefined;
   /** Runs when Redis answers again, before it is used: tell it what it missed. A rejection keeps it out of use. */
   recover: (redis: ScriptedRedis) => Promise<void>;
 }
@@ -109,6 +111,7 @@ export class RedisLink {
     if (!this.usable) return; // the probe under way finds out
     this.usable = false;
     this.#breaker.execute(() => Promise.reject(new Error(reason))).catch(() => undefined);
+    this.options.onUse?.(reason);
     this.options.report(new CacheError('L2_UNAVAILABLE', `Redis is left alone until it answers again: ${reason}`));
     this.#probeLater();
   }
@@ -136,6 +139,11 @@ export class RedisLink {
     });
   }
 
+  /** A new connection; the one that is there takes nothing more. */
+  reconnect(): void {
+    if (!this.#closed) this.redis.disconnect(true);
+  }
+
   close(): void {
     this.#closed = true;
     this.usable = false;
@@ -156,7 +164,10 @@ export class RedisLink {
     this.#probing = true;
     try {
       await this.#breaker.execute(() => this.options.recover(this.redis));
-      if (this.#isReady()) this.usable = true;
+      if (this.#isReady()) {
+        this.usable = true;
+        this.options.onUse?.(null);
+      }
       this.#markStarted();
     } catch (error) {
       if (!isBrokenCircuitError(error)) this.#lastReason = redisReason(error);

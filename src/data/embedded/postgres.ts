@@ -7,6 +7,7 @@ import type { EmbeddedLog } from './embedded-server-error';
 import { EmbeddedServerError, throwIfAborted } from './embedded-server-error';
 import { endGuard, ensureGuard, ORPHAN_MS } from './guard';
 import { initCluster, ROLE } from './init-cluster';
+import { endOrphans } from './orphans';
 import { pause } from './pause';
 import { choosePort, LOOPBACK, portTaken } from './port';
 import { askPostgres, createDatabases, databaseName } from './postgres-client';
@@ -154,6 +155,8 @@ export class EmbeddedPostgres {
     const binaries = await findPostgresBinaries(search);
     throwIfAborted(signal);
     await choosePort(this.options.port, null, KEY); // before the work, not after it
+    const orphans = await endOrphans(place.data, signal);
+    if (orphans > 0) this.options.log('warn', `ended ${orphans} processes that a dead Postgres had left behind`);
     await initCluster(place, binaries, this.#folder.password(), signal);
     for (let left = TRIES; ; left -= 1) {
       const port = await choosePort(this.options.port, this.#folder.port, KEY);

@@ -7,6 +7,8 @@ export interface ConnectOptions {
   ssl?: ConnectionOptions | undefined;
   /** ms */
   timeout?: number;
+  /** A query without an answer for so long fails, ms: also when the server hangs. Absent: it waits. */
+  queryTimeout?: number;
 }
 
 const TIMEOUT_MS = 10_000;
@@ -17,12 +19,14 @@ export async function connectClient({
   applicationName,
   ssl,
   timeout = TIMEOUT_MS,
+  queryTimeout,
 }: ConnectOptions): Promise<Client> {
   const client = new Client({
     connectionString: url,
     application_name: applicationName,
     connectionTimeoutMillis: timeout,
     keepAlive: true,
+    ...(queryTimeout !== undefined && { query_timeout: queryTimeout }),
     ...(ssl !== undefined && { ssl }),
   });
   client.on('error', () => undefined); // told by the rejected query

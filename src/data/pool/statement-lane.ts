@@ -36,11 +36,25 @@ export class StatementLane {
   #carriers: Carrier[] = [];
   #waiting: Job[] = [];
   #opening = 0;
+  #openingSince = Infinity;
 
-  constructor(private readonly pool: Pool) {}
+  /** @param isSpent true: the connection must not be used again */
+  constructor(
+    private readonly pool: Pool,
+    private readonly isSpent: (client: PoolClient) => boolean = () => false,
+  ) {}
 
   get inFlight(): number {
     return this.#carriers.reduce((sum, { inFlight }) => sum + inFlight, 0);
+  }
+
+  /**
+   * Since when an answer, or a connection, has been owed at the longest, on the clock of `performance`; Infinity: nothing is
+   * owed.
+   */
+  get oldestAnswerAt(): number {
+    const owed = this.#carriers.filter(({ inFlight }) => inFlight > 0).map(({ lastAnswerAt }) => lastAnswerAt);
+    return Math.min(this.#opening > 0 ? this.#openingSince : Infinity, ...owed);
   }
 
   get waiting(): number {
@@ -73,7 +87,7 @@ export class StatementLane {
   }
 
   async #open(): Promise<void> {
-    this.#opening++;
+    if (this.#opening++ === 0) this.#openingSince = performance.now();
     let client: PoolClient;
     try {
       client = await this.pool.connect();
@@ -130,6 +144,6 @@ export class StatementLane {
     const index = this.#carriers.indexOf(carrier);
     if (index === -1) return;
     this.#carriers.splice(index, 1);
-    carrier.client.release(carrier.broken);
+    carrier.client.release(carrier.broken || this.isSpent(carrier.client));
   }
 }

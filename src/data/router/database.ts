@@ -144,12 +144,27 @@ export class Database {
     return map === null ? 0 : this.placements.locate(map, guildId).shard;
   }
 
+  /** New connections instead of the present ones, to one database shard or to all (null). How many are closed. */
+  async recycle(shard: number | null): Promise<number> {
+    const counts = await Promise.all(this.#some(shard).map((pool) => pool.recycle()));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** So many times the configured connections may be open, to one database shard or to all (null). How many that are. */
+  scale(shard: number | null, factor: number): number {
+    return this.#some(shard).reduce((sum, pool) => sum + pool.scale(factor), 0);
+  }
+
   stats(): PoolStats[] {
     return this.pools.map((pool) => pool.stats());
   }
 
   async close(): Promise<void> {
     await Promise.all(this.pools.map((pool) => pool.close()));
+  }
+
+  #some(shard: number | null): readonly ShardPool[] {
+    return shard === null ? this.pools : [this.#pool(shard)];
   }
 
   #pool(shard: number): ShardPool {

@@ -9,11 +9,16 @@ import { Placements } from './placements';
 /**
  * The database shards as one process uses them. Connects when first asked something.
  * @param owner who asks, as the servers see it
+ * @param onCircuit told when a shard is left alone because it does not answer (why), and when it is used again (null)
  */
-export function openDatabase(settings: Omit<DataSettings, 'redis' | 'cache' | 'defer'>, owner: string): Database {
+export function openDatabase(
+  settings: Omit<DataSettings, 'redis' | 'cache' | 'defer'>,
+  owner: string,
+  onCircuit?: (shard: number, reason: string | null) => void,
+): Database {
   const { databaseUrls, pool, tls, placementFile } = settings;
   const pools = databaseUrls.map(
-    (url, shard) => new ShardPool({ ...pool, shard, url, ssl: tls, applicationName: `botctl ${owner}` }),
+    (url, shard) => new ShardPool({ ...pool, shard, url, ssl: tls, applicationName: `botctl ${owner}`, onCircuit }),
   );
   const [catalogue] = pools;
   if (catalogue === undefined) throw new Error('there are no database shards');

@@ -147,4 +147,22 @@ CREATE TABLE botctl.incident (
 CREATE INDEX incident_opened ON botctl.incident (opened_at);
 `,
   },
+  // What was in use, by the hour. Used on shard 0 only.
+  {
+    name: '0005-capacity',
+    sql: `
+CREATE TABLE botctl.capacity_hour (
+  hour timestamptz NOT NULL,
+  resource text NOT NULL,
+  scope text NOT NULL,
+  part text NOT NULL, -- the state folder that has seen it
+  samples int NOT NULL CHECK (samples > 0),
+  mean float8 NOT NULL,
+  low float8 NOT NULL,
+  high float8 NOT NULL,
+  limit_value float8,
+  PRIMARY KEY (hour, resource, scope, part)
+);
+`,
+  },
 ];

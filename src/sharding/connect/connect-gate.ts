@@ -10,6 +10,8 @@ export interface ConnectGateOptions {
   failureThreshold: number;
   random?: () => number;
   onChange?: (view: ConnectGateView) => void;
+  /** How an attempt went; `reason` null: it got its HELLO. */
+  onAttempt?: (key: string, reason: string | null) => void;
 }
 
 export interface ConnectGateView {
@@ -30,6 +32,8 @@ const JITTER = 0.3;
 /** Connections that may be under way at once in good weather; doubles with each success, as TCP's slow start does. */
 const INITIAL_WINDOW = 64;
 const MAX_WINDOW = 1_024;
+/** While Discord is known to be out, so many failures in a row close the gate again. */
+const CAUTIOUS_THRESHOLD = 2;
 /** An attempt that is never reported is forgotten after this time, or the gate would leak its places. */
 const ATTEMPT_TTL_MS = 90_000;
 
@@ -45,6 +49,8 @@ export class ConnectGate {
   #failures = 0;
   #attempt = 0;
   #view: ConnectGateView = { gate: 'passing', retryAt: null, reason: null };
+  #cautious = false;
+  #cancelBackOff: () => void = () => undefined;
 
   constructor(private readonly options: ConnectGateOptions) {}
 
@@ -75,11 +81,29 @@ export class ConnectGate {
     });
   }
 
+  /**
+   * Discord is known to be out: one success does not mean that it is back. The delays go on growing from where they were,
+   * and few failures close the gate again.
+   */
+  caution(on: boolean): void {
+    this.#cautious = on;
+    if (!on) this.#attempt = 0;
+  }
+
+  /** Tries at once, whatever the delay. */
+  probeNow(): void {
+    if (this.#view.gate !== 'backing-off') return;
+    this.#cancelBackOff();
+    this.#set({ gate: 'probing', retryAt: null, reason: this.#view.reason });
+    this.#pump();
+  }
+
   /** The attempt got its HELLO. */
   succeeded(key: string): void {
     this.#finish(key);
+    this.options.onAttempt?.(key, null);
     this.#failures = 0;
-    this.#attempt = 0;
+    if (!this.#cautious) this.#attempt = 0;
     if (this.#view.gate !== 'passing') {
       this.#window = 1;
       this.#set({ gate: 'passing', retryAt: null, reason: null });
@@ -91,9 +115,11 @@ export class ConnectGate {
   /** The attempt was refused or closed before HELLO. */
   failed(key: string, reason: string): void {
     this.#finish(key);
+    this.options.onAttempt?.(key, reason);
     this.#failures++;
     this.#window = Math.max(1, Math.floor(this.#window / 2));
-    const trips = this.#view.gate === 'probing' || this.#failures >= this.options.failureThreshold;
+    const threshold = this.#cautious ? CAUTIOUS_THRESHOLD : this.options.failureThreshold;
+    const trips = this.#view.gate === 'probing' || this.#failures >= threshold;
     if (trips && this.#view.gate !== 'backing-off') this.#backOff(reason);
     this.#pump();
   }
@@ -123,7 +149,7 @@ export class ConnectGate {
       ...(random && { random }),
     });
     this.#set({ gate: 'backing-off', retryAt: clock.now() + delay, reason });
-    clock.after(delay, () => {
+    this.#cancelBackOff = clock.after(delay, () => {
       this.#set({ gate: 'probing', retryAt: null, reason });
       this.#pump();
     });

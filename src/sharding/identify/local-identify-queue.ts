@@ -26,6 +26,9 @@ const PERMIT_TTL_MS = 30_000;
  */
 const ARRIVAL_LIMIT_MS = 1_000;
 
+/** While Discord is out, the next IDENTIFY after one without an answer is not sent before this time, ms. */
+const PROBE_INTERVAL_MS = 60_000;
+
 /** So many shards at the head of each bucket's line may hold an open connection while they wait. */
 const LOOKAHEAD = 2;
 
@@ -64,6 +67,8 @@ export class LocalIdentifyQueue implements IdentifyQueue {
   #order = 0;
   #blocked: string | null = null;
   #halted: string | null = null;
+  /** Discord is out: when an IDENTIFY was last tried; null: it is not, or one has been answered since. */
+  #probedAt: number | null = null;
 
   constructor(private readonly options: LocalIdentifyQueueOptions) {
     this.#maxConcurrency = options.maxConcurrency;
@@ -93,6 +98,15 @@ export class LocalIdentifyQueue implements IdentifyQueue {
   resume(): void {
     this.#halted = null;
     this.#pumpAll();
+  }
+
+  /**
+   * Discord is known to be out: IDENTIFYs go one by one over all buckets, and slowly, until READY has answered one. An
+   * outage must not eat the budget of the day.
+   */
+  caution(on: boolean): void {
+    this.#probedAt = on ? -Infinity : null;
+    if (!on) this.#pumpAll();
   }
 
   /** The budget was reconciled: look again. */
@@ -160,6 +174,10 @@ export class LocalIdentifyQueue implements IdentifyQueue {
   answered(shardId: number, holder: string): void {
     const bucket = this.#bucketOf(shardId);
     const { unanswered } = bucket;
+    if (this.#probedAt !== null) {
+      this.#probedAt = null;
+      this.#pumpAll();
+    }
     if (unanswered?.shardId !== shardId || unanswered.holder !== holder) return;
     const arrivedBy = Math.min(this.options.clock.now(), unanswered.writtenAt + ARRIVAL_LIMIT_MS);
     bucket.unanswered = null;
@@ -238,6 +256,9 @@ export class LocalIdentifyQueue implements IdentifyQueue {
     const { budget, clock } = this.options;
     const now = clock.now();
     if (bucket.nextAt > now) return this.#pumpAt(bucket, bucket.nextAt);
+    if (this.#probedAt !== null && this.#probedAt + PROBE_INTERVAL_MS > now) {
+      return this.#pumpAt(bucket, this.#probedAt + PROBE_INTERVAL_MS);
+    }
     if (bucket.unanswered !== null) {
       const arrivedAt = bucket.unanswered.writtenAt + ARRIVAL_LIMIT_MS;
       bucket.unanswered = null;
@@ -263,6 +284,7 @@ export class LocalIdentifyQueue implements IdentifyQueue {
     const { clock, ledger } = this.options;
     const { shardId, holder } = entry.ticket;
     bucket.line.splice(bucket.line.indexOf(entry), 1);
+    if (this.#probedAt !== null) this.#probedAt = clock.now();
     const ledgerId = ledger.spend(shardId);
 
     const settle = (outcome: 'used' | 'returned' | 'unknown'): void => {

@@ -129,6 +129,25 @@ test('says that the server was killed, and recovers what was committed', async (
   await expect(query(url, 'SELECT n FROM kept')).resolves.toEqual([{ n: 7 }]);
 });
 
+test('starts again although a hung process of the dead server holds its memory', async () => {
+  const { urls } = await postgres().start(scene.signal);
+  const [url = ''] = urls;
+  const client = new Client({ connectionString: url });
+  client.on('error', () => undefined);
+  await client.connect();
+  const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
+  const hung = identify(rows[0]?.pid ?? 0)!;
+  sendSignal(hung, 'SIGSTOP');
+  const { server } = scene;
+  sendSignal(server, 'SIGKILL');
+  await until(() => !isRunning(server));
+
+  const again = await postgres().start(scene.signal);
+  await expect(query(again.urls[0]!, 'SELECT 1 AS n')).resolves.toEqual([{ n: 1 }]);
+  expect(isRunning(hung)).toBe(false);
+  await client.end().catch(() => undefined);
+});
+
 test('two starts at once end with one server', async () => {
   const ups = await Promise.all([postgres().start(scene.signal), postgres().start(scene.signal)]);
   expect(ups[0]).toEqual(ups[1]);

@@ -16,6 +16,8 @@ export interface ChartText {
 }
 
 const WIDTH = 300;
+/** The label of the top stands above the curve, not on it. */
+const HEADROOM = 1.2;
 const HEIGHT = 80;
 
 /** One chart: a figure, a curve, and both in words. The curve is read with the mouse or with the arrow keys. */
@@ -63,7 +65,7 @@ export class Chart {
     this.#lines = lines;
     this.#window = window;
     const greatest = Math.max(0, ...lines.flatMap(({ series }) => knownOf(series)));
-    const top = niceTop(greatest);
+    const top = niceTop(greatest * HEADROOM);
     const shapes = lines.flatMap(({ series }, index) =>
       series === null ? [] : draw(runsOf(series, window, top), index),
     );

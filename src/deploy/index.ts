@@ -1,0 +1,10 @@
+export { DeployError } from './deploy-error';
+export type { DeployEvent, DeployEventListener, RolloutEnd, RolloutKind } from './events';
+export { bootOnce, endLeftover, type BootOutcome } from './preflight/boot';
+export { checkFacts, type CheckResult, type PreflightFacts } from './preflight/checks';
+export { LIVE, type CurrentRelease, type Release } from './releases/release';
+export { ReleaseStore } from './releases/store';
+export { planBatches, recovered } from './rollout/decide';
+export { RolloutRecord } from './rollout/record';
+export { Rollout, type Fleet } from './rollout/rollout';
+export { isOver, newRollout, releaseOf, type RolloutSettings, type RolloutState } from './rollout/state';

@@ -1,0 +1,7 @@
+export type { RecoveryActions } from './actions';
+export type { RecoverySettings } from './decide';
+export { RecoveryEngine, RecoveryRefused, type RecoveryOrder, type StrategyOverride } from './engine';
+export type { Fleet } from './fleet';
+export { History, type ActionRecord } from './history';
+export { STRATEGIES, strategyOf } from './strategies';
+export type { StepOutcome, Strategy } from './strategy';

@@ -1,0 +1,549 @@
+import { statfsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Config } from '../config';
+import { ControlError, type Progress } from '../control/contract';
+import type { DeployRequest, DeployStatus, RollbackRequest, RolloutOrder } from '../control/deploy-contract';
+import {
+  bootOnce,
+  checkFacts,
+  DeployError,
+  endLeftover,
+  isOver,
+  LIVE,
+  newRollout,
+  planBatches,
+  recovered,
+  releaseOf,
+  Rollout,
+  RolloutRecord,
+  type CheckResult,
+  type DeployEvent,
+  type DeployEventListener,
+  type Fleet,
+  type Release,
+  type ReleaseStore,
+  type RolloutKind,
+  type RolloutSettings,
+  type RolloutState,
+} from '../deploy';
+import { memoryRoom } from '../health/memory-room';
+import type { HealthView } from '../health';
+import type { GatewayBot } from '../ipc/messages';
+import type { Metrics } from '../metrics';
+import type { BotSpec } from '../sharding/bot-spec';
+import type { Clock } from '../sharding/clock';
+import type { MasterEvent } from '../sharding/events';
+import type { Master } from '../sharding/master';
+import { rolloutStatus } from './deploy-status';
+import type { ReleaseSpecs } from './releases';
+import { baseline, clusterTotals } from './rollout-readings';
+
+export interface DeploymentsOptions {
+  config: Config;
+  store: ReleaseStore;
+  specs: ReleaseSpecs;
+  master: () => Master;
+  metrics: Metrics;
+  health: () => HealthView | null;
+  /** What is wrong at the moment, a sentence each. */
+  openIncidents: () => string[];
+  gateway: GatewayBot;
+  discordApi: string;
+  clock: Clock;
+  emit: DeployEventListener;
+  /** Reads the config again and tells how clusters are run by it. */
+  reload: (tell: (text: string) => void) => Promise<ReleaseSpecs>;
+}
+
+type Tell = (line: Progress) => void;
+
+interface About {
+  from: string;
+  to: string;
+  settings: RolloutSettings;
+  batches: number[][];
+  clusters: readonly { id: number; release: string }[];
+}
+
+/** How often it is looked whether the clusters are up, ms. */
+const POLL_MS = 250;
+/** A rollback is to be fast: what it goes back to has served before. */
+const AT_ONCE = { pauseMs: 0, stabilityMs: 0 };
+
+/** Releases, their checks, and the rollout that is under way, if any. */
+export class Deployments {
+  readonly #options: DeploymentsOptions;
+  readonly #record: RolloutRecord;
+  readonly #followers = new Set<Tell>();
+  readonly #abort = new AbortController();
+  #specs: ReleaseSpecs;
+  #rollout: Rollout | null = null;
+  #running: Promise<RolloutState> | null = null;
+  #busy = false;
+  #doing: string | null = null;
+
+  constructor(options: DeploymentsOptions) {
+    this.#options = options;
+    this.#specs = options.specs;
+    this.#record = new RolloutRecord(join(options.config.stateDir, 'deploy'));
+    endLeftover(this.#bootDir, options.clock);
+  }
+
+  /** Before the clusters are started: each belongs to the release on which an unfinished rollout has it. */
+  assign(): void {
+    const state = this.#record.read();
+    if (state === null) return;
+    for (const cluster of this.#options.master().clusters) {
+      const release = releaseOf(state, cluster.id);
+      const spec = release === null ? null : this.#specs.of(release);
+      if (spec !== null) cluster.assign(spec);
+    }
+  }
+
+  /** After they are started: an unfinished rollout goes on. */
+  goOn(): void {
+    const state = this.#record.read();
+    if (state === null) {
+      this.#prune();
+      return;
+    }
+    const releases = new Map(this.#clusters().map(({ id, release }) => [id, release]));
+    if (state.kind === 'reload' || this.#specs.of(state.to) === null) return this.#close(state);
+    const again = recovered(state, (id) => releases.get(id) === state.to);
+    void this.#run(again, this.#fleetFor(again.to), async () => {
+      await this.#untilUp();
+      this.#options.emit({ type: 'deploy.resumed', rollout: again.id, afterRestart: true });
+    });
+  }
+
+  view(): DeployStatus {
+    const { current, previous } = this.#options.store.current;
+    const state = this.#rollout?.state ?? null;
+    const [last] = this.#record.history();
+    return {
+      current,
+      previous,
+      rollout: state === null ? null : rolloutStatus(state, this.#doing),
+      last: last === undefined ? null : rolloutStatus(last, null),
+    };
+  }
+
+  onEvent(event: MasterEvent): void {
+    this.#rollout?.note(event);
+  }
+
+  async deploy(request: DeployRequest, tell: Tell): Promise<void> {
+    await this.#alone(async () => {
+      const release = this.#find(request.release);
+      const { current } = this.#options.store.current;
+      const waiting = this.#clusters().filter((cluster) => cluster.release !== release.id);
+      if (!request.checkOnly && waiting.length === 0) {
+        this.#options.store.setCurrent(release.id, this.#options.clock.now());
+        tell({ done: true, ok: true, text: `all clusters run release ${release.id} already` });
+        return;
+      }
+      await this.#check(release, request.force, tell);
+      if (request.checkOnly) {
+        tell({ done: true, ok: true, text: `release ${release.id} is ready to be deployed` });
+        return;
+      }
+      const settings = { ...this.#settings(), ...(this.#noWayBack(release, waiting, tell) && { rollBack: false }) };
+      const { canary, batch } = this.#options.config.deploy;
+      const batches = request.allAtOnce ? [waiting.map(({ id }) => id)] : planBatches(waiting, { canary, batch });
+      await this.#begin('deploy', { from: current, to: release.id, settings, batches, clusters: waiting }, tell);
+    });
+  }
+
+  async rollback({ release: asked }: RollbackRequest, tell: Tell): Promise<void> {
+    await this.#alone(async () => {
+      const { current, previous } = this.#options.store.current;
+      const to = asked === null ? previous : asked === LIVE ? LIVE : this.#find(asked).id;
+      if (to === null) throw new ControlError(409, 'There is no release before this one.', 'See: botctl releases');
+      const spec = this.#specs.of(to);
+      if (spec === null) throw new ControlError(404, `Release ${to} is gone.`, 'See: botctl releases');
+      const release = this.#options.store.get(to);
+      const damage = release === null ? null : this.#options.store.damage(release);
+      if (damage !== null) throw new ControlError(409, `${damage}.`, 'Choose another: botctl releases');
+      await this.#boot(spec, tell);
+      const waiting = this.#clusters().filter((cluster) => cluster.release !== to);
+      const { batch } = this.#options.config.deploy;
+      const batches = planBatches(waiting, { canary: 'smallest', batch });
+      const settings = { ...this.#settings(), ...AT_ONCE };
+      await this.#begin('rollback', { from: current, to, settings, batches, clusters: waiting }, tell);
+    });
+  }
+
+  /** Every cluster is replaced by one of the same release under the new config. */
+  async reload(tell: Tell): Promise<void> {
+    await this.#alone(async () => {
+      const old = this.#specs;
+      const specs = await this.#options.reload((text) => tell({ done: false, text }));
+      const changed = this.#clusters().filter(({ id, release }) => {
+        return specs.of(release)?.fingerprint !== this.#options.master().cluster(id)?.spec.fingerprint;
+      });
+      const [first] = changed;
+      if (first === undefined) {
+        tell({ done: true, ok: true, text: 'nothing has changed that the clusters would have to be replaced for' });
+        return;
+      }
+      const spec = specs.of(first.release);
+      if (spec !== null) await this.#boot(spec, tell);
+      const { current } = this.#options.store.current;
+      const { canary, batch } = this.#options.config.deploy;
+      const batches = planBatches(changed, { canary, batch });
+      const state = this.#newState('reload', {
+        from: current,
+        to: current,
+        settings: this.#settings(),
+        batches,
+        clusters: changed,
+      });
+      this.#specs = specs;
+      const fleet = this.#fleet((id, to) => {
+        const { release = LIVE } = changed.find((cluster) => cluster.id === id) ?? {};
+        return (to === 'new' ? specs : old).of(release);
+      });
+      const end = await this.#follow(state, fleet, tell);
+      if (end.phase !== 'done') this.#specs = old;
+    });
+  }
+
+  /** Looks on at the rollout that is under way. */
+  async follow(tell: Tell): Promise<void> {
+    if (this.#running === null) throw noRollout();
+    this.#followers.add(tell);
+    try {
+      tell({ done: false, text: this.#doing ?? 'under way' });
+      conclude(await this.#running, tell);
+    } finally {
+      this.#followers.delete(tell);
+    }
+  }
+
+  async order(order: RolloutOrder, tell: Tell): Promise<void> {
+    const rollout = this.#rollout;
+    if (rollout === null || isOver(rollout.state)) throw noRollout();
+    const { to, from, phase, paused } = rollout.state;
+    if (phase === 'rolling-back') throw new ControlError(409, `It is being rolled back to ${from} already.`);
+    switch (order) {
+      case 'pause':
+        if (!paused) rollout.pause();
+        tell({ done: true, ok: true, text: `paused; go on with: botctl deploy --resume` });
+        return;
+      case 'resume':
+        if (paused) rollout.resume();
+        tell({ done: true, ok: true, text: `the rollout of ${to} goes on` });
+        return;
+      case 'abort':
+        rollout.abort();
+        // That it does not come to its end is what was asked for.
+        await this.follow((line) => tell(line.done ? { ...line, ok: rollout.state.phase === 'rolled-back' } : line));
+    }
+  }
+
+  /** The supervisor ends: what is under way goes on with the next one. */
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    this.#rollout?.suspend();
+    await this.#running?.catch(() => undefined);
+  }
+
+  #newState(kind: RolloutKind, about: About): RolloutState {
+    const now = this.#options.clock.now();
+    const id = `${new Date(now).toISOString().replace(/\D/g, '').slice(0, 14)}-${about.to.slice(0, 6)}`;
+    return newRollout({ ...about, id, kind, now });
+  }
+
+  async #begin(kind: RolloutKind, about: About, tell: Tell): Promise<void> {
+    const state = this.#newState(kind, about);
+    await this.#follow(state, this.#fleetFor(about.to), tell);
+  }
+
+  async #follow(state: RolloutState, fleet: Fleet, tell: Tell): Promise<RolloutState> {
+    this.#followers.add(tell);
+    try {
+      const end = await this.#run(state, fleet, () => Promise.resolve());
+      conclude(end, tell);
+      return end;
+    } finally {
+      this.#followers.delete(tell);
+    }
+  }
+
+  /** Runs a rollout to its end, whoever looks on. */
+  #run(state: RolloutState, fleet: Fleet, before: () => Promise<void>): Promise<RolloutState> {
+    const { config, clock, emit, metrics } = this.#options;
+    const { errorRate, latency, memory } = config.deploy.limits;
+    this.#record.write(state);
+    const rollout = new Rollout({
+      state,
+      fleet,
+      record: this.#record,
+      limits: { errorRate, latencyMs: latency, memoryBytes: memory },
+      baseline: baseline(metrics, this.#options.master().view().clusters),
+      clock,
+      emit,
+      say: (text, share) => this.#say(text, share),
+    });
+    this.#rollout = rollout;
+    const { id, kind, from, to, clusters } = state;
+    if (state.startedAt === clock.now() || clusters.every(({ step }) => step === 'waiting')) {
+      emit({ type: 'deploy.started', rollout: id, kind, from, to, clusters: clusters.length });
+    }
+    this.#running = (async () => {
+      try {
+        await before();
+        const end = await rollout.run();
+        if (end.phase === 'done' && end.kind !== 'reload') this.#options.store.setCurrent(end.to, clock.now());
+        return end;
+      } finally {
+        this.#rollout = null;
+        this.#running = null;
+        this.#doing = null;
+        this.#prune();
+      }
+    })();
+    return this.#running;
+  }
+
+  #say(text: string, share: number): void {
+    this.#doing = text;
+    for (const tell of this.#followers) tell({ done: false, text, share });
+  }
+
+  #fleetFor(to: string): Fleet {
+    const from = new Map(this.#clusters().map(({ id, release }) => [id, release]));
+    const state = (): RolloutState | null => this.#rollout?.state ?? null;
+    return this.#fleet((id, side) => {
+      if (side === 'new') return this.#specs.of(to);
+      const home = state()?.clusters.find((cluster) => cluster.id === id)?.from ?? from.get(id) ?? LIVE;
+      return this.#specs.of(home);
+    });
+  }
+
+  #fleet(specOf: (id: number, to: 'new' | 'old') => BotSpec | null): Fleet {
+    const { metrics } = this.#options;
+    const observed = (id: number) => this.#options.master().cluster(id)?.observe() ?? null;
+    return {
+      cluster: (id) => observed(id),
+      replace: async (id, to, options) => {
+        const cluster = this.#options.master().cluster(id);
+        const spec = specOf(id, to);
+        if (cluster === undefined) throw new DeployError(`there is no cluster ${id}`);
+        if (spec === null) throw new DeployError('the release is gone');
+        return cluster.replace({ spec, ...options });
+      },
+      totals: (id) => clusterTotals(metrics, observed(id), id),
+      unhealthy: (id) => this.#unhealthy(id),
+    };
+  }
+
+  #unhealthy(id: number): string | null {
+    const results = this.#options.health()?.results ?? [];
+    const sick = results.find(({ scope, state }) => {
+      return scope.kind === 'cluster' && scope.id === id && state === 'unhealthy';
+    });
+    return sick === undefined ? null : `${sick.check}: ${sick.message}`;
+  }
+
+  /** Clusters that run from the bot's own folder cannot go back to code that was there before it was changed. */
+  #noWayBack({ source, changedAt }: Release, waiting: readonly { release: string }[], tell: Tell): boolean {
+    const { config, master, clock } = this.#options;
+    const isOwn = source.kind === 'folder' && source.path === config.deploy.root;
+    if (!isOwn || !waiting.some(({ release }) => release === LIVE)) return false;
+    const started = master().clusters.flatMap((cluster) => {
+      const { uptimeMs, release } = cluster.observe();
+      return release === LIVE && uptimeMs !== null ? [clock.now() - uptimeMs] : [];
+    });
+    if (started.every((at) => changedAt <= at)) return false;
+    const text =
+      'the clusters run from this folder, and it was changed since: the old code is gone, so a failure halts the rollout and nothing is rolled back';
+    tell({ done: false, text });
+    return true;
+  }
+
+  /** @throws ControlError with the first check that says no */
+  async #check(release: Release, force: boolean, tell: Tell): Promise<void> {
+    const { config } = this.#options;
+    const clusters = this.#options.master().view().clusters;
+    const sizes = clusters.map(({ sample }) => sample?.rssBytes ?? 0).sort((a, b) => b - a);
+    const room = memoryRoom();
+    const unready = clusters
+      .filter(({ state }) => state !== 'ready')
+      .map(({ id, state, message }) => `cluster ${id} is ${state}${message === null ? '' : ` (${message})`}`);
+    const results = checkFacts({
+      damage: this.#options.store.damage(release),
+      unready,
+      openIncidents: this.#options.openIncidents(),
+      surgeBytes: sizes.slice(0, config.deploy.batch).reduce((sum, size) => sum + size, 0),
+      memoryFreeBytes: room.limitBytes - room.usedBytes,
+      diskFreeBytes: freeDisk(config.stateDir),
+      identifiesLeft: this.#options.master().view().identify.budget?.remaining ?? null,
+      shards: clusters.reduce((sum, { shards }) => sum + shards.length, 0),
+    });
+    for (const result of results) this.#report(result, release.id, force, tell);
+    const spec = this.#specs.of(release.id);
+    if (spec !== null) await this.#boot(spec, tell);
+  }
+
+  #report({ name, ok, text, canForce }: CheckResult, release: string, force: boolean, tell: Tell): void {
+    const forced = !ok && canForce && force;
+    tell({ done: false, text: `check ${name}: ${text}${forced ? ' (forced)' : ''}` });
+    if (ok || forced) return;
+    this.#options.emit({ type: 'deploy.refused', to: release, reason: text });
+    throw new ControlError(409, `Not deployed: ${text}.`, canForce ? 'To go on all the same: --force' : undefined);
+  }
+
+  /** @throws ControlError when the bot does not get as far as `login()` */
+  async #boot(spec: BotSpec, tell: Tell): Promise<void> {
+    const { config, gateway, discordApi, clock } = this.#options;
+    tell({ done: false, text: 'check boot: a process of it starts, up to login()' });
+    const [first] = this.#options.master().clusters;
+    const outcome = await bootOnce({
+      spec,
+      shardIds: first?.shardIds ?? [0],
+      totalShards: this.#options.master().view().totalShards,
+      discordApi,
+      gateway,
+      dir: this.#bootDir,
+      timeoutMs: config.deploy.bootTimeout,
+      clock,
+      signal: this.#abort.signal,
+    });
+    if (outcome.ok) {
+      tell({
+        done: false,
+        text: `check boot: it gets as far as login()${outcome.note === null ? '' : `; ${outcome.note}`}`,
+      });
+      return;
+    }
+    this.#options.emit({ type: 'deploy.refused', to: spec.release, reason: outcome.reason });
+    const readOnly = /EACCES|EROFS|EPERM/.test(outcome.reason);
+    const hint = readOnly
+      ? 'A release is read-only: name what the bot writes beside its code in deploy.shared'
+      : undefined;
+    throw new ControlError(409, `Not deployed: the bot does not boot: ${outcome.reason}.`, hint);
+  }
+
+  get #bootDir(): string {
+    return join(this.#options.config.stateDir, 'deploy', 'preflight');
+  }
+
+  #clusters(): { id: number; release: string; guilds: number }[] {
+    return this.#options
+      .master()
+      .view()
+      .clusters.map(({ id, release, guilds }) => ({ id, release, guilds }));
+  }
+
+  #settings(): RolloutSettings {
+    const { batch, pause, stability, readyTimeout, rollback } = this.#options.config.deploy;
+    return { batch, pauseMs: pause, stabilityMs: stability, readyTimeoutMs: readyTimeout, rollBack: rollback };
+  }
+
+  #find(text: string): Release {
+    try {
+      return this.#options.store.find(text);
+    } catch (error) {
+      if (error instanceof DeployError) throw new ControlError(404, `${error.message}.`, error.hint);
+      throw error;
+    }
+  }
+
+  /** One at a time. */
+  async #alone(work: () => Promise<void>): Promise<void> {
+    if (this.#busy || this.#running !== null) {
+      const to = this.#rollout?.state.to;
+      const what = to === undefined ? 'Another deploy is being checked.' : `The rollout of ${to} is under way.`;
+      throw new ControlError(409, what, 'Look on with: botctl deploy --follow; end it with: botctl deploy --abort');
+    }
+    this.#busy = true;
+    try {
+      await work();
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  async #untilUp(): Promise<void> {
+    const { clock } = this.#options;
+    const down = (): boolean => this.#options.master().clusters.some(({ state }) => state !== 'ready');
+    while (down() && !this.#abort.signal.aborted) {
+      await new Promise<void>((resolve) => void clock.after(POLL_MS, resolve));
+    }
+  }
+
+  /** A rollout that cannot go on after the supervisor's restart: each cluster keeps what it runs. */
+  #close(state: RolloutState): void {
+    const reload = state.kind === 'reload';
+    const phase = reload ? 'done' : 'failed';
+    const reason = reload ? 'the supervisor was started again with the new config' : `release ${state.to} is gone`;
+    const end: RolloutState = { ...state, phase, reason, endedAt: this.#options.clock.now() };
+    this.#record.close(end);
+    const { id: rollout, kind, from, to, byOperator, startedAt } = end;
+    const tookMs = this.#options.clock.now() - startedAt;
+    const event: DeployEvent = {
+      type: 'deploy.ended',
+      rollout,
+      kind,
+      from,
+      to,
+      end: phase,
+      reason,
+      byOperator,
+      tookMs,
+    };
+    this.#options.emit(event);
+  }
+
+  #prune(): void {
+    const { store, config } = this.#options;
+    const inUse = new Set(this.#clusters().map(({ release }) => release));
+    try {
+      store.prune(config.deploy.keep, inUse);
+    } catch {
+      // full or read-only: the next time
+    }
+  }
+}
+
+/** The last line of what an operator sees. */
+function conclude(state: RolloutState, tell: Tell): void {
+  const { phase, to, from, reason, clusters, kind } = state;
+  const identifies = clusters.reduce((sum, cluster) => sum + cluster.identifies, 0);
+  const handoffs = clusters.filter(({ how }) => how === 'handoff').length;
+  const why = reason === null ? '' : `: ${reason}`;
+  switch (phase) {
+    case 'done': {
+      const what = kind === 'reload' ? 'run with the new config' : `run release ${to}`;
+      const how = `${handoffs} of ${clusters.length} by handoff, ${identifies} identifies`;
+      return tell({ done: true, ok: true, text: `all clusters ${what} (${how})`, share: 1 });
+    }
+    case 'rolled-back':
+      return tell({ done: true, ok: false, text: `${to} was rolled back to ${from}${why}` });
+    case 'halted':
+      return tell({
+        done: true,
+        ok: false,
+        text: `the rollout of ${to} was halted${why}; botctl rollback brings ${from} back`,
+      });
+    case 'failed':
+      return tell({ done: true, ok: false, text: `the rollout of ${to} failed${why}` });
+    case 'running':
+    case 'rolling-back':
+      return tell({ done: true, ok: false, text: 'the supervisor ends; the rollout goes on when it is started again' });
+  }
+}
+
+function freeDisk(dir: string): number | null {
+  try {
+    const { bavail, bsize } = statfsSync(dir);
+    return bavail * bsize;
+  } catch {
+    return null;
+  }
+}
+
+function noRollout(): ControlError {
+  return new ControlError(409, 'No rollout is under way.', 'See: botctl releases');
+}

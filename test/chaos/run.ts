@@ -1,0 +1,139 @@
+import { parseArgs } from 'node:util';
+import Table from 'cli-table3';
+import type { Fault } from './fault';
+import { FAULTS } from './faults';
+import { seeded, shuffled } from './random';
+import { Stage } from './stage';
+import { quiet, tryFaults, type Trial } from './trial';
+
+const USAGE = `npm run chaos -- [--seed N] [--only TEXT] [--pairs N] [--quiet SECONDS] [--json]
+
+Runs the whole system on the sandbox with real servers, does harm to it, and says what came of it: each fault by itself in
+an order that the seed decides, then N pairs. Exit code 0: all as it must be, 1: not.`;
+
+/** Runs all trials on one stage; a new one where a trial has left it in ruins. */
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      seed: { type: 'string', default: String(Date.now() % 100_000) },
+      only: { type: 'string' },
+      pairs: { type: 'string', default: '8' },
+      quiet: { type: 'string', default: '180' },
+      json: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const seed = Number(values.seed);
+  const random = seeded(seed);
+  const chosen = FAULTS.filter(({ name }) => values.only === undefined || name.includes(values.only));
+  const singles = shuffled(chosen, random).map((fault) => [fault]);
+  const orders = [...singles, ...pairsOf(chosen, Number(values.pairs), random)];
+  const say = (text: string): void => void process.stderr.write(`${text}\n`);
+  say(`seed ${seed}: ${orders.length} trials`);
+
+  const trials: Trial[] = [];
+  let stage: Stage | null = null;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void Promise.resolve(stage?.end()).finally(() => process.exit(130)));
+  }
+  try {
+    for (const faults of orders) {
+      stage ??= await new Stage().start();
+      const trial = await attempt(stage, faults);
+      trials.push(trial);
+      say(
+        `${trial.faults.length === 0 ? 'ok  ' : 'FAIL'} ${trial.name}${trial.faults.length === 0 ? '' : `: ${trial.faults.join('; ')}`}`,
+      );
+      if (trial.recoveredMs === null) {
+        await stage.end();
+        stage = null;
+      }
+    }
+    if (Number(values.quiet) > 0) {
+      stage ??= await new Stage().start();
+      trials.push(await quiet(stage, Number(values.quiet) * 1_000));
+    }
+  } finally {
+    await stage?.end();
+  }
+  const failed = trials.filter(({ faults }) => faults.length > 0);
+  if (values.json) console.log(JSON.stringify({ seed, failed: failed.length, trials }, null, 2));
+  else {
+    console.log(table(trials));
+    for (const { name, faults } of failed) console.log(`${name}: ${faults.join('; ')}`);
+    console.log(`${trials.length - failed.length} of ${trials.length} as they must be (seed ${seed})`);
+  }
+  return failed.length === 0 ? 0 : 1;
+}
+
+/** A trial that cannot be run is one that has failed. */
+async function attempt(stage: Stage, faults: readonly Fault[]): Promise<Trial> {
+  try {
+    return await tryFaults(stage, faults);
+  } catch (error) {
+    const [text = ''] = (error as Error).message.split('\n');
+    return {
+      name: faults.map(({ name }) => name).join(' + '),
+      detectedMs: null,
+      allowedMs: null,
+      incidents: [],
+      told: [],
+      actions: [],
+      recoveredMs: null,
+      lost: 0,
+      doubled: 0,
+      identifies: 0,
+      violations: 0,
+      writesLost: 0,
+      writesDoubled: 0,
+      faults: [text],
+    };
+  }
+}
+
+function pairsOf(faults: readonly Fault[], count: number, random: () => number): Fault[][] {
+  const able = faults.filter(({ alone }) => alone !== true);
+  const pairs = able.flatMap((first, at) => able.slice(at + 1).map((second) => [first, second]));
+  // Two of one kind would be one incident, or hide behind each other.
+  const different = pairs.filter(([first, second]) => first?.name.split(':')[0] !== second?.name.split(':')[0]);
+  return shuffled(different, random).slice(0, count);
+}
+
+function table(trials: readonly Trial[]): string {
+  const rows = new Table({
+    head: ['fault', 'detected', 'told once', 'incidents', 'actions', 'well again', 'lost', 'identifies', ''],
+    style: { head: [], border: [] },
+    wordWrap: true,
+    colWidths: [30, 10, 10, 26, 34, 11, 6, 11, 6],
+  });
+  for (const trial of trials) {
+    rows.push([
+      trial.name,
+      trial.detectedMs === null ? '-' : seconds(trial.detectedMs),
+      trial.told.length === 0 ? '-' : trial.told.every((count) => count === 1) ? 'yes' : trial.told.join(', '),
+      trial.incidents.join('\n') || '-',
+      trial.actions.join('\n') || '-',
+      trial.recoveredMs === null ? 'no' : seconds(trial.recoveredMs),
+      trial.lost,
+      trial.identifies,
+      trial.faults.length === 0 ? 'ok' : 'FAIL',
+    ]);
+  }
+  return rows.toString();
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    console.error(error);
+    process.exit(1);
+  },
+);
