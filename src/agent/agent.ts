@@ -42,8 +42,6 @@ const UNREAD_OUTPUT_BYTES = 64 * 1024 * 1024;
 const LONE_DRAIN_MS = 5_000;
 /** After it has parked on its own, the bot's SIGTERM handlers have this time, ms. */
 const TERM_TIMEOUT_MS = 5_000;
-/** The bot has this long to hear that its successor has taken over, four times over, ms. */
-const HANDOFF_DRAIN_MS = 4_000;
 /** A program that must not run here is kept so long, ms, at most, until the supervisor has been told why. */
 const REFUSAL_MS = 2_000;
 /** REST base URL of discord.js itself. */
@@ -103,10 +101,8 @@ export class Agent {
       boot,
       clients: () => ({ first: this.#first, count: this.#clients.size }),
       send: (frame) => this.#channel.send(frame),
-      callStopHandlers: async () => {
-        await this.#lifecycle.drain({ reason: 'handoff', deadlineMs: HANDOFF_DRAIN_MS });
-        await this.#callStopHandlers();
-      },
+      drain: (deadlineMs) => this.#lifecycle.drain({ reason: 'handoff', deadlineMs }),
+      callStopHandlers: () => this.#callStopHandlers(),
       sample: () => this.#guard(() => this.#sample()),
       end: () => this.#end(),
     });

@@ -58,11 +58,6 @@ export class Lifecycle implements LifecycleBridge {
     await call('onDrain', this.drainHandlers, [drain], Math.min(DRAIN_HANDLER_MS, drain.deadlineMs / 4));
   }
 
-  /** The drain was taken back: the process goes on. */
-  goOn(): void {
-    this.#draining = false;
-  }
-
   async remedy(remedy: Remedy): Promise<RemedyOutcome> {
     switch (remedy.kind) {
       case 'drop-caches':

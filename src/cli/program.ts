@@ -125,6 +125,7 @@ export function buildProgram(context: CliContext): Program {
     .option('--end-outage', 'End outage mode, and try the gateway at once.')
     .option('--json', 'Print JSON.')
     .action(act(async () => (await import('./commands/recover.js')).recover));
+  defineIncidents(define, act, program);
   define(program, 'capacity', 'Look ahead: what is in use of which limit, when it is used up, what to change.', [
     'botctl capacity',
     'botctl capacity --plot',
@@ -134,7 +135,6 @@ export function buildProgram(context: CliContext): Program {
     .option('--plot', 'With a curve of the last 30 days and of the next 30 for each limit.')
     .addHelpText('after', '\nExit codes: 0 no limit is near, 1 there is something to change, 3 not running.')
     .action(act(async () => (await import('./commands/capacity.js')).capacity));
-  defineIncidents(define, act, program);
 
   define(program, 'logs', 'Show the logs of the supervisor and of the bot.', [
     'botctl logs -n 50',
@@ -162,6 +162,7 @@ export function buildProgram(context: CliContext): Program {
     .action(act(async () => (await import('./commands/init.js')).init));
 
   defineDeploy(define, act, program);
+  defineMaintenance(define, act, program);
   defineConfig(define, act, program);
   defineDb(define, act, program);
   defineSandbox(define, act, program);
@@ -196,6 +197,63 @@ function shellArgument(): Argument {
 
 type Define = (parent: Command, signature: string, description: string, examples: readonly string[]) => Command;
 type Act = <O extends CommonOptions>(load: () => Promise<Action<O>>) => (...args: unknown[]) => Promise<void>;
+
+function defineMaintenance(define: Define, act: Act, program: Command): void {
+  define(program, 'maintain', 'Show how the databases are looked after, or do it now.', [
+    'botctl maintain                              # next and last runs',
+    'botctl maintain --now --dry-run              # what would be done',
+    'botctl maintain --now --task vacuum --task reindex',
+  ])
+    .option('--now', 'Do it now, for as long as the window is.')
+    .option('--task <name>', 'Only this task; may be repeated. See: botctl maintain', names, [])
+    .option('--dry-run', 'Only say what would be done.')
+    .option('--force', 'Also while an incident or a rollout is under way.')
+    .option('--json', 'Print JSON.')
+    .action(act(async () => (await import('./commands/maintain.js')).maintain));
+
+  const load = async () => import('./commands/backup.js');
+  const backup = define(program, 'backup', 'Make, list and verify backups of all database shards.', [
+    'botctl backup now',
+    'botctl backup list',
+    'botctl backup verify 20261125T020000Z',
+  ]);
+  define(backup, 'now', 'Make a backup, restore it for a trial, and remove old ones.', ['botctl backup now'])
+    .option('--force', 'Also while an incident or a rollout is under way.')
+    .action(act(async () => (await load()).backupNow));
+  define(backup, 'list', 'List the backups. Exit code 1 when there is none that is whole.', [
+    'botctl backup list',
+    'botctl backup list --json | jq -r .backups[0].id',
+  ])
+    .option('--json', 'Print JSON.')
+    .action(act(async () => (await load()).backupList));
+  define(backup, 'verify', 'Restore a backup where it does no harm, and compare every table.', [
+    'botctl backup verify                         # the newest',
+    'botctl backup verify 20261125T020000Z --files',
+  ])
+    .argument('[id]', 'The backup; without it the newest.')
+    .option('--files', 'Only whether the files are as they were written.')
+    .action(act(async () => (await load()).backupVerify));
+
+  define(program, 'restore', 'Restore a backup. What is there is never overwritten unasked.', [
+    'botctl restore 20261125T020000Z --to ./look               # its content, as files',
+    'botctl restore 20261125T020000Z --to postgres://me@host/copy --shard 2',
+    'botctl restore 20261125T020000Z --to live --force         # with the bot stopped; a fresh backup is made first',
+  ])
+    .argument('<id>', 'The backup. See: botctl backup list')
+    .addOption(
+      new Option(
+        '--to <target>',
+        'A new folder, the URL of a database (password in PGPASSWORD), or live.',
+      ).makeOptionMandatory(true),
+    )
+    .option('--shard <shard>', 'Only this database shard; needed with a URL.', number(0, 100_000))
+    .option('--force', 'Take the place of what is there, after a fresh backup of it.')
+    .action(act(async () => (await import('./commands/restore.js')).restore));
+}
+
+function names(text: string, list: string[]): string[] {
+  return [...list, text];
+}
 
 function defineConfig(define: Define, act: Act, program: Command): void {
   const config = program.command('config').description('Check and show the config.').exitOverride();

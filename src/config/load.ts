@@ -37,7 +37,8 @@ const TOKEN_PATH: Path = ['bot', 'token'];
 const SECRET_PATHS = [
   /^bot\.token$/,
   /^bot\.env\./,
-  /^postgres\.shards/,
+  /^(postgres|maintenance)\.shards/,
+  /^backup\.(key|s3\.secretAccessKey)$/,
   /^redis\.(url|password|sentinel\.password)$/,
   /^http\.token$/,
   /^health\.checks\.\d+\.(http|command)/,
@@ -150,7 +151,9 @@ class Loading {
       redis: this.#redis(redis),
       deploy: { ...deploy, root: this.#root(deploy.root, entry) },
       stateDir: resolve(dir, stateDir),
+      backup: { ...rest.backup, ...(rest.backup.dir !== undefined && { dir: resolve(dir, rest.backup.dir) }) },
     };
+    this.#checkKeeping(config);
     this.#checkOrder(config);
     const found = [...healthProblems(config.health), ...incidentProblems(config.incidents)];
     for (const { path, message, hint } of found) this.#add(path, message, hint);
@@ -304,6 +307,21 @@ class Loading {
     };
     check(restart.backoffMin, restart.backoffMax, ['sharding', 'restart', 'backoffMin'], 'sharding.restart.backoffMax');
     check(gateway.backoffMin, gateway.backoffMax, ['gateway', 'backoffMin'], 'gateway.backoffMax');
+  }
+
+  #checkKeeping({ backup, maintenance, postgres }: Config): void {
+    if (backup.s3 !== undefined && backup.dir !== undefined) {
+      this.#add(['backup', 's3'], 'stands beside backup.dir', 'Name one place for backups: dir or s3');
+    }
+    const direct = maintenance.shards;
+    if (direct !== undefined && direct.length !== postgres.shards?.length) {
+      const hint = 'List the same databases in the same order as in postgres.shards';
+      this.#add(
+        ['maintenance', 'shards'],
+        `lists ${direct.length} databases instead of ${postgres.shards?.length ?? 0}`,
+        hint,
+      );
+    }
   }
 
   /** What the operating system would refuse. */

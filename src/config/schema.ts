@@ -3,6 +3,7 @@ import { capacity } from './capacity-schema';
 import { health } from './health-schema';
 import { recovery } from './recovery-schema';
 import { incidents } from './incidents-schema';
+import { backup, maintenance } from './maintenance-schema';
 import { duration, flag, fraction, integer, oneOf, size, text, url } from './values';
 
 /** Discord's own REST base URL. */
@@ -525,6 +526,8 @@ export const schema = z.strictObject(
     metrics,
     deploy,
     capacity,
+    maintenance,
+    backup,
     sandbox,
     stateDir: text('the path of a folder')
       .prefault('.botctl')

@@ -13,6 +13,7 @@ type NotifyTarget = Config['incidents']['notify'][number];
 export function secretsOf(config: Config, fromFiles: readonly string[]): string[] {
   const urls = [
     ...(config.postgres.shards ?? []),
+    ...(config.maintenance.shards ?? []),
     ...(config.redis.url === undefined ? [] : [config.redis.url]),
     ...config.health.checks.flatMap(({ http }) => http ?? []),
   ];
@@ -23,6 +24,7 @@ export function secretsOf(config: Config, fromFiles: readonly string[]): string[
     ...fromFiles,
     ...redis,
     ...(config.http.token === undefined ? [] : [config.http.token]),
+    ...[config.backup.key, config.backup.s3?.secretAccessKey].filter((secret) => secret !== undefined),
     ...env.map(([, value]) => value),
     ...urls.flatMap(passwordsIn),
     ...config.incidents.notify.flatMap(targetSecrets),
@@ -69,6 +71,11 @@ export function redactConfig(config: Config, secrets: readonly string[] = []): C
       ...(config.postgres.shards !== undefined && { shards: config.postgres.shards.map(hidePassword) }),
     },
     redis: redactRedis(config.redis),
+    maintenance: {
+      ...config.maintenance,
+      ...(config.maintenance.shards !== undefined && { shards: config.maintenance.shards.map(hidePassword) }),
+    },
+    backup: redactBackup(config.backup),
     http: { ...config.http, ...(config.http.token !== undefined && { token: HIDDEN }) },
     health: {
       ...config.health,
@@ -97,6 +104,14 @@ function redactTarget(target: NotifyTarget, secrets: readonly string[]): NotifyT
 function redactCommand(command: string | string[], secrets: readonly string[]): string | string[] {
   const hide = (text: string): string => secrets.reduce((shown, secret) => shown.replaceAll(secret, HIDDEN), text);
   return typeof command === 'string' ? hide(command) : command.map(hide);
+}
+
+function redactBackup({ key, s3, ...backup }: Config['backup']): Config['backup'] {
+  return {
+    ...backup,
+    ...(key !== undefined && { key: HIDDEN }),
+    ...(s3 !== undefined && { s3: { ...s3, secretAccessKey: HIDDEN } }),
+  };
 }
 
 function redactRedis({ url, password, sentinel, ...redis }: Config['redis']): Config['redis'] {

@@ -12,8 +12,8 @@ import {
   type RestartRequest,
   type Status,
 } from './contract';
-import type { RecoverRequest, RecoveryOverview } from './recovery-contract';
 import type { DeployRequest, RollbackRequest, RolloutOrder } from './deploy-contract';
+import type { RecoverRequest, RecoveryOverview } from './recovery-contract';
 import {
   INCIDENTS_PATH,
   type IncidentDetail,
@@ -21,6 +21,7 @@ import {
   type IncidentOrder,
   type OrderAnswer,
 } from './incidents';
+import type { MaintainRequest, MaintenanceOverview } from './maintenance-contract';
 
 /** Silence on a progress stream for longer than this, ms, means that the supervisor is gone or hangs (it beats each 1 s). */
 const SILENCE_MS = 10_000;
@@ -165,6 +166,14 @@ export class ControlClient {
 
   async reload(onProgress: (line: Progress) => void): Promise<Progress> {
     return await this.#stream('/v1/reload', {}, onProgress);
+  }
+
+  async maintenance({ timeoutMs = 10_000 }: { timeoutMs?: number } = {}): Promise<MaintenanceOverview> {
+    return (await this.#get('/v1/maintenance', timeoutMs)) as MaintenanceOverview;
+  }
+
+  async maintain(request: MaintainRequest, onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/maintain', request, onProgress);
   }
 
   async #stream(path: string, body: object, onProgress: (line: Progress) => void): Promise<Progress> {

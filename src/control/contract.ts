@@ -5,9 +5,15 @@
 
 import type { CapacityReport, CapacityStatus } from '../capacity/report';
 import type { GuardSnapshot } from '../rest-guard/stats';
-import type { OutageStatus, RecoverRequest, RecoveryOverview } from './recovery-contract';
 import type { DeployHandlers, DeployStatus } from './deploy-contract';
+import type { OutageStatus, RecoverRequest, RecoveryOverview } from './recovery-contract';
 import type { IncidentHandlers, IncidentStatus } from './incidents';
+import type {
+  MaintainRequest,
+  MaintenanceOverview,
+  MaintenanceReport,
+  MaintenanceStatus,
+} from './maintenance-contract';
 
 export const CONTROL_API_VERSION = 1;
 
@@ -257,10 +263,12 @@ export interface Status {
   health: HealthStatus | null;
   /** null: the bot is not up yet. */
   deploy: DeployStatus | null;
-  /** null: nothing was looked ahead for yet. */
-  capacity: CapacityStatus | null;
   /** Open ones that stand for themselves, the most severe first. */
   incidents: IncidentStatus[];
+  /** null: nothing was looked ahead for yet. */
+  capacity: CapacityStatus | null;
+  /** null: there are no database shards, or they are not up yet. */
+  maintenance: MaintenanceStatus | null;
   /** well: all shards ready, nothing unhealthy; degraded: something is not so; down: no supervisor. Decides the exit code 0, 1, 3. */
   verdict: 'well' | 'degraded' | 'down';
   /** What is wrong, most important first; one sentence each. Empty when well. */
@@ -284,6 +292,8 @@ export interface Progress {
   text: string;
   /** How much is done, as a share of 1. */
   share?: number;
+  /** With the last line of `botctl maintain --now`. */
+  report?: MaintenanceReport;
 }
 
 /** A guild, or with `abort` the one whose move is taken back. Ids are text. */
@@ -396,6 +406,10 @@ export interface ControlHandlers extends DeployHandlers {
   endOutage(): void;
   /** POST /v1/db/migrate */
   migrate(onProgress: (line: Progress) => void): Promise<void>;
+  /** GET /v1/maintenance */
+  maintenance(): Promise<MaintenanceOverview>;
+  /** POST /v1/maintain */
+  maintain(request: MaintainRequest, onProgress: (line: Progress) => void): Promise<void>;
 }
 
 /** Thrown by handlers for the caller to see: `status` is the HTTP status code. */

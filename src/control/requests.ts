@@ -1,3 +1,4 @@
+import type { MaintainRequest } from './maintenance-contract';
 import { ControlError, type MoveRequest, type RebalanceRequest, type RestartRequest } from './contract';
 import type { RecoverRequest } from './recovery-contract';
 
@@ -44,6 +45,20 @@ export function parseRebalance(text: string): RebalanceRequest {
   }
   if (typeof dryRun !== 'boolean') throw new ControlError(400, 'dryRun must be true or false');
   return { drain, dryRun };
+}
+
+export function parseMaintain(text: string): MaintainRequest {
+  const {
+    tasks,
+    dryRun = false,
+    force = false,
+  } = parseBody(text, ['tasks', 'dryRun', 'force'], '{"tasks": ["vacuum"]}');
+  if (tasks !== undefined && (!Array.isArray(tasks) || !tasks.every((task) => typeof task === 'string'))) {
+    throw new ControlError(400, 'tasks must be a list of names');
+  }
+  if (typeof dryRun !== 'boolean') throw new ControlError(400, 'dryRun must be true or false');
+  if (typeof force !== 'boolean') throw new ControlError(400, 'force must be true or false');
+  return { ...(tasks !== undefined && { tasks }), dryRun, force };
 }
 
 export function parseBody(text: string, known: readonly string[], example: string): Record<string, unknown> {

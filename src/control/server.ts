@@ -3,8 +3,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { ControlError, type ApiError, type ControlHandlers, type Progress } from './contract';
-import { parseAbort, parseMove, parseRebalance, parseRecover, parseRestart } from './requests';
 import { deployRoute } from './deploy-routes';
+import { parseAbort, parseMaintain, parseMove, parseRebalance, parseRecover, parseRestart } from './requests';
 import { INCIDENTS_PATH, answerIncidents } from './incidents';
 import { MAX_SOCKET_PATH_BYTES, ensurePrivateDir } from './socket-path';
 
@@ -179,6 +179,16 @@ export class ControlServer {
         await readBody(request);
         await this.#progress(response, (onProgress) => handlers.migrate(onProgress));
         return;
+      case '/v1/maintenance':
+        allow(request, response, 'GET');
+        sendJson(response, 200, await handlers.maintenance());
+        return;
+      case '/v1/maintain': {
+        allow(request, response, 'POST');
+        const maintain = parseMaintain(await readBody(request));
+        await this.#progress(response, (onProgress) => handlers.maintain(maintain, onProgress));
+        return;
+      }
       default:
         if (await this.#routeDeploy(path, request, response)) return;
         throw new ControlError(404, `no such route: ${path}`, 'is botctl here newer or older than the supervisor?');

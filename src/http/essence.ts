@@ -5,7 +5,7 @@ import type { Status } from '../control/contract';
  * out. Pure.
  */
 export function essenceOf(status: Status): string {
-  const { supervisor, clusters, shards, gateway, identify, postgres, redis, data, health } = status;
+  const { supervisor, clusters, shards, gateway, identify, postgres, redis, data, health, deploy } = status;
   return JSON.stringify([
     status.verdict,
     status.problems,
@@ -26,5 +26,6 @@ export function essenceOf(status: Status): string {
     [identify.queued, identify.blocked, identify.remaining],
     [postgres.state, redis.state, data?.problem, data?.move?.phase],
     health?.checks.map(({ name, state }) => [name, state]),
+    [deploy?.current, deploy?.rollout, deploy?.last?.id],
   ]);
 }

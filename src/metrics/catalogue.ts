@@ -224,7 +224,26 @@ const SUPERVISOR = {
   metrics_series_folded_total: counter('Values put into the series other, since there were too many series.', []),
 } satisfies Record<string, Entry>;
 
-const ALL = { ...AGENT, ...SAMPLE, ...DATA, ...SUPERVISOR };
+/** Care for the databases. */
+const MAINTENANCE = {
+  maintenance_running: gauge('Is maintenance of the databases under way?', 'flag', [], { merge: 'max' }),
+  maintenance_age_seconds: gauge('Time since maintenance last ended.', 'seconds', [], {
+    merge: 'min',
+    extremes: false,
+  }),
+  maintenance_failing_tasks: gauge('Tasks of maintenance whose last run failed.', 'count', [], { merge: 'max' }),
+  maintenance_runs_total: counter('Runs of maintenance, by outcome.', ['outcome']),
+  maintenance_steps_total: counter('Steps of maintenance, by task and outcome.', ['task', 'outcome']),
+  backups: gauge('Backups in the target.', 'count', [], { extremes: false }),
+  backup_age_seconds: gauge('Age of the newest backup that is whole.', 'seconds', [], {
+    merge: 'min',
+    extremes: false,
+  }),
+  backup_size_bytes: gauge('Size of the newest backup.', 'bytes', [], { extremes: false }),
+  backup_verified: gauge('Was the newest backup restored for a trial without fault?', 'flag', [], { merge: 'min' }),
+} satisfies Record<string, Entry>;
+
+const ALL = { ...AGENT, ...SAMPLE, ...DATA, ...SUPERVISOR, ...MAINTENANCE };
 type BuiltIn = typeof ALL;
 
 /** Names of the metrics that botctl knows itself. */

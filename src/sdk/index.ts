@@ -22,7 +22,14 @@ import { hasLeftWrites } from './left-writes';
 
 export { DataError, type DataErrorCode } from '../data/data-error';
 export { lifecycle } from './lifecycle';
-export type { DegradedHandler, Drain, DrainHandler, MemoryPressure, MemoryPressureHandler } from '../ipc/sdk-bridge';
+export type {
+  DegradedHandler,
+  Drain,
+  DrainHandler,
+  HandoffHooks,
+  MemoryPressure,
+  MemoryPressureHandler,
+} from '../ipc/sdk-bridge';
 export type {
   BotHealthCheck,
   ClusterInfo,

@@ -1,6 +1,9 @@
 import type { Degradation } from '../ipc/remedies';
-import type { DegradedHandler, DrainHandler, MemoryPressureHandler } from '../ipc/sdk-bridge';
+import type { DegradedHandler, DrainHandler, HandoffHooks, MemoryPressureHandler } from '../ipc/sdk-bridge';
 import { bridge } from './bridge';
+
+/** The state under which hooks without a name go over. */
+const DEFAULT_NAME = 'bot';
 
 /**
  * What botctl tells the bot about the process and what it depends on. Handlers may be async; what they throw is logged and
@@ -15,6 +18,22 @@ export const lifecycle = {
   /** The process is about to be stopped or replaced, its connections still stand: take no more long work. Awaited for 1 s. */
   onDrain(handler: DrainHandler): () => void {
     return add(bridge()?.lifecycle?.drainHandlers, handler);
+  },
+
+  /**
+   * Gives the bot's own state (counters, running games, when timers are due) to the process that takes over from this
+   * one; sessions and caches go over by themselves. Collectors, timers and voice connections cannot: note in `export`
+   * what is needed to begin them anew in `import`.
+   *
+   * `export` is called when the last event has come, `import` before the first event of the new process, with what JSON
+   * has made of the state; without one it is not called (a first start, a restart, a crash). No event is dispatched
+   * between the two, so be quick: after 1 s it goes on without. What they throw is logged and changes nothing.
+   * @param hooks `name` tells several registrations apart, and must be the same in the next process
+   * @returns a function that takes the hooks back
+   * @throws RangeError when the name is taken
+   */
+  onHandoff(hooks: HandoffHooks & { name?: string }): () => void {
+    return bridge()?.handoff?.register(hooks.name ?? DEFAULT_NAME, hooks) ?? (() => undefined);
   },
 
   /** A dependency has failed, or serves again; see `degraded` for the names. */

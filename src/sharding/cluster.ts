@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { AgentToSupervisor, BootRecord, Hello, Sample, ShardReport, ShardSession } from '../ipc/messages';
 import type { Degradation, Remedy, RemedyOutcome } from '../ipc/remedies';
+import type { AgentToSupervisor, BootRecord, Hello, Sample, ShardReport, ShardSession } from '../ipc/messages';
 import type { AgentHandlers, AgentLink } from './agent-server';
 import type { BotSpec } from './bot-spec';
 import type { BroadcastMember } from './broadcast';
@@ -104,8 +104,8 @@ type Rest =
 const TERM_SHARE = 0.25;
 /** Even under a forced deadline the kernel needs a moment to end a process, ms. */
 const KILL_WAIT_MS = 5_000;
-/** An adopted process whose agent does not attach in this time is ended, ms. */
-const ADOPT_TIMEOUT_MS = 10_000;
+/** An adopted process has at least so long, ms, to attach; else it hangs, and has what hangs is given. */
+const ADOPT_MIN_MS = 10_000;
 /** Handlers and REST calls that run when the shards are closed may finish within this time, ms. */
 const DRAIN_MS = 5_000;
 /** A cluster that was started on demand has this long to get ready before nobody waits for it any more, ms. */
@@ -280,7 +280,7 @@ export class Cluster implements BroadcastMember {
     });
     this.#begin(run);
     this.#emit({ type: 'cluster.adopted', cluster: this.id, pid: process.pid, incarnation: run.id });
-    run.cancelWatchdog = clock.after(ADOPT_TIMEOUT_MS, () => {
+    run.cancelWatchdog = clock.after(Math.max(ADOPT_MIN_MS, this.#deps.settings.hangTimeoutMs), () => {
       if (run.link === null) this.#kill(run, 'did not attach to the new supervisor');
     });
   }
@@ -597,12 +597,12 @@ export class Cluster implements BroadcastMember {
   }
 
   #incarnation(options: Omit<IncarnationOptions, 'queue' | 'gate' | 'clock' | 'onLine' | 'onSkipped'>): Incarnation {
-    const { queue, gate, clock } = this.#deps;
+    const { queue, gate } = this.#deps;
     const run = new Incarnation({
       ...options,
       queue,
       gate,
-      clock,
+      clock: this.#deps.clock,
       onLine: (line) => this.#emit({ type: 'cluster.output', cluster: this.id, line }),
       onSkipped: (bytes) => this.#emit({ type: 'cluster.output-skipped', cluster: this.id, bytes }),
     });

@@ -10,8 +10,8 @@ import {
 } from '../ipc/messages';
 import type { AgentLink } from './agent-server';
 import type { BotSpec } from './bot-spec';
-import type { ClusterProcess, ProcessExit } from './cluster-process';
 import type { Clock } from './clock';
+import type { ClusterProcess, ProcessExit } from './cluster-process';
 import type { ConnectGate } from './connect/connect-gate';
 import type { HangDetector } from './hang-detector';
 import type { LocalIdentifyQueue } from './identify/local-identify-queue';

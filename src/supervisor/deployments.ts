@@ -79,6 +79,7 @@ export class Deployments {
   #specs: ReleaseSpecs;
   #rollout: Rollout | null = null;
   #running: Promise<RolloutState> | null = null;
+  #last: RolloutState | null;
   #busy = false;
   #doing: string | null = null;
 
@@ -86,6 +87,7 @@ export class Deployments {
     this.#options = options;
     this.#specs = options.specs;
     this.#record = new RolloutRecord(join(options.config.stateDir, 'deploy'));
+    this.#last = this.#record.history()[0] ?? null;
     endLeftover(this.#bootDir, options.clock);
   }
 
@@ -119,12 +121,12 @@ export class Deployments {
   view(): DeployStatus {
     const { current, previous } = this.#options.store.current;
     const state = this.#rollout?.state ?? null;
-    const [last] = this.#record.history();
+    const last = this.#last;
     return {
       current,
       previous,
       rollout: state === null ? null : rolloutStatus(state, this.#doing),
-      last: last === undefined ? null : rolloutStatus(last, null),
+      last: last === null ? null : rolloutStatus(last, null),
     };
   }
 
@@ -294,6 +296,7 @@ export class Deployments {
       try {
         await before();
         const end = await rollout.run();
+        if (isOver(end)) this.#last = end;
         if (end.phase === 'done' && end.kind !== 'reload') this.#options.store.setCurrent(end.to, clock.now());
         return end;
       } finally {
@@ -480,6 +483,7 @@ export class Deployments {
     const reason = reload ? 'the supervisor was started again with the new config' : `release ${state.to} is gone`;
     const end: RolloutState = { ...state, phase, reason, endedAt: this.#options.clock.now() };
     this.#record.close(end);
+    this.#last = end;
     const { id: rollout, kind, from, to, byOperator, startedAt } = end;
     const tookMs = this.#options.clock.now() - startedAt;
     const event: DeployEvent = {
@@ -496,11 +500,16 @@ export class Deployments {
     this.#options.emit(event);
   }
 
-  #prune(): void {
+  /** Removes releases that are neither run nor among the newest. @throws Error of the disk */
+  prune(): { removed: number } {
     const { store, config } = this.#options;
     const inUse = new Set(this.#clusters().map(({ release }) => release));
+    return { removed: store.prune(config.deploy.keep, inUse).length };
+  }
+
+  #prune(): void {
     try {
-      store.prune(config.deploy.keep, inUse);
+      this.prune();
     } catch {
       // full or read-only: the next time
     }

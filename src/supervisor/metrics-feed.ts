@@ -1,12 +1,15 @@
 import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import type { CapacityStatus } from '../capacity';
 import type { RestGuardStatus } from '../control/contract';
+import type { MaintenanceStatus } from '../control/maintenance-contract';
+import type { MaintenanceEvent, StepReport } from '../maintenance';
 import { dataGauges } from '../metrics/data-facts';
 import type { Fact, MetricArchive, Metrics } from '../metrics';
 import type { ActionRecord } from '../recovery';
 import type { MasterEvent } from '../sharding/events';
 import type { MasterView } from '../sharding/master';
 import { capacityFacts } from './capacity-facts';
+import { maintenanceGauges } from './maintenance-facts';
 import { guardCounters, guardGauges } from './rest-guard-facts';
 import { SourceTotals } from './source-totals';
 import type { TierStatus } from './tiers';
@@ -18,6 +21,8 @@ export interface FeedView {
   tiers: TierStatus | null;
   /** null: there is none. */
   rest: RestGuardStatus | null;
+  /** null: there is none, or it is not up yet. */
+  maintenance: MaintenanceStatus | null;
   /** null: nothing was looked ahead for yet. */
   capacity: CapacityStatus | null;
 }
@@ -120,13 +125,23 @@ export class MetricsFeed {
     this.metrics.count('recovery_actions_total', { type, step, outcome: outcome?.ok === true ? 'ok' : 'failed' });
   }
 
+  onMaintenance(event: MaintenanceEvent): void {
+    if (event.type === 'maintenance.ended') this.metrics.count('maintenance_runs_total', { outcome: event.outcome });
+    if (event.type === 'maintenance.skipped') this.metrics.count('maintenance_runs_total', { outcome: 'skipped' });
+  }
+
+  onMaintenanceStep({ task, outcome }: StepReport): void {
+    this.metrics.count('maintenance_steps_total', { task, outcome });
+  }
+
   #collect(): void {
     try {
-      const { master, tiers, rest, capacity } = this.look();
+      const { master, tiers, rest, maintenance, capacity } = this.look();
       this.metrics.set([
         ...this.#own(),
         ...tierFacts(tiers),
         ...(rest === null ? [] : guardGauges(rest)),
+        ...(maintenance === null ? [] : maintenanceGauges(maintenance, Date.now())),
         ...(capacity === null ? [] : capacityFacts(capacity)),
         ...(master === null ? [] : masterFacts(master)),
       ]);

@@ -7,15 +7,17 @@ import {
   type ShardStatus,
   type Status,
 } from '../control/contract';
-import type { OutageStatus } from '../control/recovery-contract';
 import type { DeployStatus } from '../control/deploy-contract';
+import type { OutageStatus } from '../control/recovery-contract';
 import type { Incident } from '../incidents';
+import type { MaintenanceStatus } from '../control/maintenance-contract';
 import type { DataSample } from '../ipc/data-sample';
 import type { MasterView } from '../sharding/master';
 import { buildDataStatus, type DataView } from './data-status';
 import { findActions } from './actions';
 import { buildHealthStatus, healthProblems } from './health-status';
 import { incidentStatus } from './incident-status';
+import { maintenanceProblems } from './maintenance-status';
 
 import type { SupervisorRecord } from './supervisor-lock';
 import type { TierStatus } from './tiers';
@@ -36,14 +38,16 @@ export interface StatusInput {
   ownData: DataSample | null;
   /** null while nothing is looked at. */
   health: HealthView | null;
-  /** Discord itself is out; null: it is not. */
-  outage: OutageStatus | null;
   /** null: the bot is not up yet. */
   deploy: DeployStatus | null;
-  /** null: nothing was looked ahead for yet. */
-  capacity: CapacityStatus | null;
+  /** Discord itself is out; null: it is not. */
+  outage: OutageStatus | null;
   /** Those that are not resolved. */
   incidents: readonly Incident[];
+  /** null: nothing was looked ahead for yet. */
+  capacity: CapacityStatus | null;
+  /** null: there are no database shards, or they are not up yet. */
+  maintenance: MaintenanceStatus | null;
   /** null while the master does not exist yet. */
   master: MasterView | null;
   /** What the supervisor is busy with before the master exists, or why it cannot go on. */
@@ -83,8 +87,9 @@ export function buildStatus(input: StatusInput): Status {
     data: input.data === null ? null : buildDataStatus(input.data, samplesOf(input)),
     health: input.health === null ? null : buildHealthStatus(input.health),
     deploy: input.deploy,
-    capacity: input.capacity,
     incidents: incidentStatus(input.incidents, now),
+    capacity: input.capacity,
+    maintenance: input.maintenance,
     verdict: well ? 'well' : 'degraded',
     problems,
   };
@@ -160,6 +165,7 @@ function findProblems(input: StatusInput, clusters: ClusterStatus[], shards: Sha
     const { problem } = input.data;
     if (problem !== null) problems.push(`The database shards are not ready: ${problem}.`);
   }
+  problems.push(...maintenanceProblems(input.maintenance, input.now));
   problems.push(...healthProblems(input.health, saidAlready(input, clusters, waiting)));
   return problems;
 }

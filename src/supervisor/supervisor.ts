@@ -35,6 +35,8 @@ import { logEvent } from './event-log';
 import { createHealthChecker } from './health';
 import { IncidentCommands } from './incident-commands';
 import { IncidentWatch } from './incidents';
+import { SupervisorMaintenance } from './maintenance';
+import { busyByIncidents, signalMaintenance } from './maintenance-incidents';
 import { controlMetrics, httpMetrics } from './metrics-answers';
 import { MetricsFeed } from './metrics-feed';
 import { ReleaseSpecs, type CommonSpec } from './releases';
@@ -96,6 +98,7 @@ export class Supervisor {
   #health: HealthChecker | null = null;
   readonly #recovery: Recovery;
   #capacity: Capacity | null = null;
+  #maintenance: SupervisorMaintenance | null = null;
   #statusTimer: NodeJS.Timeout | null = null;
   #message: string | null = null;
   #stop: Promise<void> | null = null;
@@ -117,6 +120,7 @@ export class Supervisor {
         master: this.#master?.view() ?? null,
         tiers: this.#tiers?.status ?? null,
         rest: this.#restGuard?.status ?? null,
+        maintenance: this.#maintenance?.status() ?? null,
         capacity: this.#capacity?.status ?? null,
       }),
       config.metrics.interval,
@@ -188,8 +192,9 @@ export class Supervisor {
       ownData: this.#housekeeping?.sample() ?? null,
       health: this.#health?.view() ?? null,
       deploy: this.#deployments?.view() ?? null,
-      capacity: this.#capacity?.status ?? null,
       incidents: this.#incidents.desk.openIncidents(),
+      capacity: this.#capacity?.status ?? null,
+      maintenance: this.#maintenance?.status() ?? null,
       master: this.#master?.view() ?? null,
       message: this.#message,
       now,
@@ -231,14 +236,16 @@ export class Supervisor {
         abortMove: (request, onProgress) => commands.abortMove(request, onProgress),
         rebalance: (request, onProgress) => commands.rebalance(request, onProgress),
         migrate: (onProgress) => commands.migrate(onProgress),
-        recovery: () => this.#recovery.overview(),
-        recover: (request, onProgress) => this.#recovery.recover(request, onProgress),
-        endOutage: () => this.#recovery.endOutage(),
         deploy: (request, onProgress) => this.#running().deploy(request, onProgress),
         rollback: (request, onProgress) => this.#running().rollback(request, onProgress),
         followRollout: (onProgress) => this.#running().follow(onProgress),
         orderRollout: (order, onProgress) => this.#running().order(order, onProgress),
         reload: (onProgress) => this.#running().reload(onProgress),
+        recovery: () => this.#recovery.overview(),
+        recover: (request, onProgress) => this.#recovery.recover(request, onProgress),
+        endOutage: () => this.#recovery.endOutage(),
+        maintenance: () => this.#maintained().overview(),
+        maintain: (request, onProgress) => this.#maintained().maintain(request, onProgress),
       },
       log: logger,
     });
@@ -278,6 +285,7 @@ export class Supervisor {
     await this.#startMaster({ gateway, asOf, api, ...addresses });
     this.#startHealth(api, addresses);
     this.#startCapacity(addresses);
+    this.#startMaintenance(addresses);
     lock.update({ state: 'running' });
     this.#notify.ready();
     this.#statusTimer = setInterval(() => this.#tellStatus(), STATUS_INTERVAL_MS).unref();
@@ -492,6 +500,35 @@ export class Supervisor {
     return this.#capacity.report();
   }
 
+  #startMaintenance({ databaseUrls }: TierAddresses): void {
+    if (this.#stop !== null || this.#data === null) return;
+    const { config, version, logger } = this.#options;
+    this.#maintenance = new SupervisorMaintenance({
+      ...{ config, version, databaseUrls, logger },
+      busy: () => busyByIncidents(this.#incidents.desk.openIncidents()) ?? this.#rollout(),
+      onEvent: (event) => {
+        this.#feed.onMaintenance(event);
+        signalMaintenance(this.#incidents.desk, event);
+      },
+      onStep: (step) => this.#feed.onMaintenanceStep(step),
+      pruneReleases: this.#deployments === null ? null : () => this.#deployments?.prune() ?? null,
+      cleanups: [],
+    });
+    this.#maintenance.start();
+  }
+
+  #rollout(): string | null {
+    const phase = this.#deployments?.view().rollout?.phase;
+    return phase === 'running' || phase === 'rolling-back' ? 'a rollout is under way' : null;
+  }
+
+  #maintained(): SupervisorMaintenance {
+    if (this.#maintenance === null) {
+      throw new ControlError(409, 'There are no databases to maintain.', 'See postgres in `botctl status`.');
+    }
+    return this.#maintenance;
+  }
+
   /** The limiter for all clusters; what each of them has to know of it. */
   async #startRestGuard(api: string, clusters: number): Promise<RestGuardBoot | null> {
     const { config, logger, env, version } = this.#options;
@@ -598,9 +635,10 @@ export class Supervisor {
     if (this.#statusTimer !== null) clearInterval(this.#statusTimer);
     this.#health?.stop();
     this.#health = null;
-    this.#recovery.stop();
     await this.#settle('rollout', this.#deployments?.stop());
+    this.#recovery.stop();
     const incidents = this.#incidents.stop();
+    await this.#settle('maintenance', this.#maintenance?.stop());
     await this.#stopClusters(config.sharding.stopTimeout);
     await this.#settle('capacity', this.#capacity?.stop());
     await this.#settle('REST guard', this.#restGuard?.stop());

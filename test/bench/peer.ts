@@ -1,6 +1,17 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
@@ -15,6 +26,10 @@ export interface PeerOptions {
   shardsPerCluster: number;
   task?: 'broadcast';
   hang?: boolean;
+  /** It will be deployed anew. */
+  deploys?: boolean;
+  /** Of hybrid-sharding's re-cluster. */
+  mode?: 'gracefulSwitch' | 'rolling';
 }
 
 interface Note {
@@ -55,7 +70,9 @@ export class Peer {
       ...(options.task !== undefined && { BENCH_TASK: options.task }),
       ...(options.hang === true && { BENCH_HANG: '1' }),
       ...(name === 'hybrid-sharding' && { PEER: 'hybrid' }),
+      ...(options.mode !== undefined && { BENCH_MODE: options.mode }),
     };
+    if (options.deploys === true) this.#copyBot();
     this.startedAt = Date.now();
     this.#child = spawn(process.execPath, this.#args(), { cwd: this.dir, env, stdio: 'ignore', detached: true });
   }
@@ -99,6 +116,34 @@ export class Peer {
     return { manager: pss(this.pid), children: children.reduce((sum, pid) => sum + pss(pid), 0) };
   }
 
+  /** Begins to move everything to a new version: botctl's own command, or the signal on which the peers do theirs. */
+  async deploy(): Promise<void> {
+    if (this.name !== 'botctl') {
+      process.kill(this.pid, 'SIGUSR2');
+      return;
+    }
+    appendFileSync(join(this.#botDir, 'bench.cjs'), '// a new version\n');
+    const config = join(this.dir, 'botctl.yaml');
+    const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], DISCORD_TOKEN: TOKEN };
+    const child = spawn(process.execPath, [BIN, 'deploy', '--rolling', '--config', config], { cwd: this.dir, env });
+    let said = '';
+    child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    const [code] = (await once(child, 'close')) as [number | null];
+    if (code !== 0) throw new Error(`botctl deploy: exit code ${String(code)}\n${said}`);
+  }
+
+  get #botDir(): string {
+    return join(this.dir, 'bot');
+  }
+
+  /** A folder of its own, so that a release of it is small, as that of a bot. */
+  #copyBot(): void {
+    mkdirSync(this.#botDir);
+    copyFileSync(join(BOTS, 'bench.cjs'), join(this.#botDir, 'bench.cjs'));
+    symlinkSync(resolve(__dirname, '../../node_modules'), join(this.#botDir, 'node_modules'));
+  }
+
   async end(): Promise<void> {
     const closed = once(this.#child, 'exit');
     const ended = this.#child.exitCode !== null || this.#child.signalCode !== null;
@@ -119,7 +164,14 @@ export class Peer {
     writeFileSync(
       config,
       stringify({
-        bot: { name: 'bench', entry: join(BOTS, 'bench.cjs'), cwd: this.dir },
+        bot: {
+          name: 'bench',
+          entry: join(this.options.deploys === true ? this.#botDir : BOTS, 'bench.cjs'),
+          cwd: this.dir,
+        },
+        ...(this.options.deploys === true && {
+          deploy: { root: this.#botDir, stability: 0, pause: 0, limits: { latency: '10m' } },
+        }),
         discord: { api: this.options.api },
         sharding: { totalShards: this.options.shards, shardsPerCluster: this.options.shardsPerCluster },
         postgres: { embedded: { enabled: false } },

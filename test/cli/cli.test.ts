@@ -184,14 +184,16 @@ describe('the command line', () => {
           abortMove: () => Promise.resolve(),
           rebalance: () => Promise.resolve(),
           migrate: () => Promise.resolve(),
-          recovery: () => aRecoveryOverview(),
-          recover: () => Promise.resolve(),
-          endOutage: () => undefined,
           deploy: () => Promise.resolve(),
           rollback: () => Promise.resolve(),
           followRollout: () => Promise.resolve(),
           orderRollout: () => Promise.resolve(),
           reload: () => Promise.resolve(),
+          recovery: () => aRecoveryOverview(),
+          recover: () => Promise.resolve(),
+          endOutage: () => undefined,
+          maintenance: () => Promise.reject(new Error('nobody asks')),
+          maintain: () => Promise.resolve(),
           restart: (request, onProgress) => {
             asked.push(request);
             if (request.cluster === 99)

@@ -58,6 +58,27 @@ describe('Dockerfile', () => {
     expect(of('HEALTHCHECK')[0]).toContain('CMD ["botctl", "health", "--live"]');
   });
 
+  it('keeps the rules by which such files are linted', () => {
+    // apt: only what is named, and no lists left behind in the layer.
+    for (const run of of('RUN').filter((text) => text.includes('apt-get install'))) {
+      expect(run).toContain('apt-get update');
+      expect(run).toContain('--no-install-recommends');
+      expect(run).toContain('rm -rf /var/lib/apt/lists/*');
+      expect(run).toMatch(/install -y /);
+    }
+    expect(of('RUN').filter((text) => /\b(sudo|cd|wget|curl)\b/.test(text))).toEqual([]);
+    expect(of('WORKDIR').filter((path) => !path.startsWith('/'))).toEqual([]);
+    // As lists: a shell between tini and botctl would swallow signals.
+    for (const text of [...of('ENTRYPOINT'), ...of('CMD')]) expect(Array.isArray(JSON.parse(text))).toBe(true);
+    for (const name of ['ENTRYPOINT', 'CMD', 'HEALTHCHECK', 'USER']) expect(of(name)).toHaveLength(1);
+    // Stages that are copied from exist.
+    const stages = of('FROM').flatMap((text) => / AS (\w+)$/.exec(text)?.[1] ?? []);
+    const from = of('COPY').flatMap((text) => /--from=(\S+)/.exec(text)?.[1] ?? []);
+    expect(from.filter((stage) => !stages.includes(stage))).toEqual([]);
+    // The image runs what the lock file says, without what only development needs.
+    expect(of('RUN').join()).toMatch(/npm ci .*npm prune --omit=dev/);
+  });
+
   it('has no secret in a layer', () => {
     expect(
       all.filter(({ name, text }) => ['ENV', 'ARG'].includes(name) && /token|password|secret/i.test(text)),

@@ -48,10 +48,11 @@ function input(state: ClusterState): StatusInput {
     data: null,
     ownData: null,
     health: null,
-    outage: null,
     deploy: null,
-    capacity: null,
+    outage: null,
     incidents: [],
+    capacity: null,
+    maintenance: null,
     rest: null,
     master: {
       totalShards: 1,

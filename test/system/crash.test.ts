@@ -3,7 +3,7 @@ import { Sandbox } from '../../src/sandbox';
 import { until } from '../support/until';
 import { Botctl } from './support/botctl';
 
-const SHARDS = 8;
+const SHARDS = 6;
 const FAST_RESTART = { backoffMin: '100ms', backoffMax: '500ms', maxRestarts: 3, window: '60s', crashLoopRetry: '1m' };
 
 describe('a cluster that fails', () => {
@@ -86,15 +86,17 @@ describe('a cluster that fails', () => {
     expect(status.verdict).toBe('degraded');
     expect(status.clusters[0]).toMatchObject({ restarts: 4, lastExit: exit, pid: null });
     expect(status.clusters[0]?.retryAt).toBeGreaterThan(Date.now());
-    expect(status.clusters.slice(1).map(({ restarts }) => restarts)).toEqual([0, 0, 0]);
+    expect(status.clusters.slice(1).map(({ restarts }) => restarts)).toEqual([0, 0]);
     expect((await botctl.cli('status')).code).toBe(1);
     expect(sandbox.report().violations).toEqual([]);
   });
 
   it('that loops at boot or never logs in is ended by the spawn time-out, with the reason', async () => {
-    make({ BAD: 'never-login', BAD_SHARD: '0' }, { spawnTimeout: '2s' }).start();
-    const status = await botctl.untilStatus(({ clusters }) => (clusters[0]?.restarts ?? 0) >= 1);
-    expect(status.clusters[0]?.lastExit).toBe('the bot did not call client.login() within 2 s');
+    make({ BAD: 'never-login', BAD_SHARD: '0' }, { spawnTimeout: '4s' }).start();
+    // A machine with too much to do may first need longer than that to start a process at all.
+    await botctl.untilStatus(
+      ({ clusters }) => clusters[0]?.lastExit === 'the bot did not call client.login() within 4 s',
+    );
   });
 
   it('with a flood of output does not stop the supervisor from answering', async () => {

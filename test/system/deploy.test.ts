@@ -1,7 +1,8 @@
-import { copyFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Status } from '../../src/control/contract';
 import { Sandbox } from '../../src/sandbox';
+import { until } from '../support/until';
 import { Botctl } from './support/botctl';
 
 const SHARDS = 4;
@@ -100,4 +101,61 @@ describe('botctl deploy', () => {
       expect(sandbox.report().violations).toEqual([]);
     },
   );
+
+  it('a rollout whose supervisor is killed goes on with the next one', async () => {
+    write({ name: 'second' });
+    const before = await botctl.untilReady();
+    const { identifies } = sandbox.report();
+    const deploying = botctl.cli('deploy');
+    const midway = await botctl.untilStatus(({ deploy }) => {
+      return deploy?.rollout?.clusters.some(({ step }) => step === 'replaced') === true;
+    });
+    process.kill(midway.supervisor.pid ?? 0, 'SIGKILL');
+    expect(await deploying).toMatchObject({ code: 1, stderr: expect.stringContaining('--follow') as string });
+    botctl.start();
+    const after = await botctl.untilStatus(
+      ({ deploy }) => deploy?.rollout === null && deploy.last?.phase === 'done',
+      90_000,
+    );
+    expect(after.deploy).toMatchObject({ current: midway.deploy?.rollout?.to, previous: before.deploy?.current });
+    expect(new Set(after.clusters.map(({ release }) => release))).toEqual(new Set([midway.deploy?.rollout?.to]));
+    expect(sandbox.report()).toMatchObject({ identifies, violations: [] });
+  });
+
+  it('paused, it moves nothing more; aborted, what was moved goes back', async () => {
+    write({ name: 'third' });
+    const before = await botctl.untilReady();
+    const deploying = botctl.cli('deploy');
+    await botctl.untilStatus(({ deploy }) => deploy?.rollout !== null);
+    await succeed('deploy', '--pause');
+    await botctl.untilStatus(({ deploy }) => deploy?.rollout?.clusters[0]?.step === 'replaced');
+    expect((await botctl.cli('deploy')).stderr).toMatch(/The rollout of [0-9a-f]{12} is under way/);
+    await succeed('deploy', '--abort');
+    expect(await deploying).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('an operator ended it') as string,
+    });
+    const after = await botctl.untilReady();
+    expect(after.clusters.map(({ release }) => release)).toEqual(before.clusters.map(({ release }) => release));
+    expect(processes(after).slice(1)).toEqual(processes(before).slice(1));
+    expect((await botctl.cli('deploy', '--pause')).stderr).toMatch(/No rollout is under way/);
+  });
+
+  it('rollback brings the release before back, and reload the new config', async () => {
+    const { current, previous } = await listed();
+    await succeed('rollback');
+    expect(await listed()).toMatchObject({ current: previous, previous: current });
+    const config = readFileSync(botctl.configFile, 'utf8');
+    writeFileSync(
+      botctl.configFile,
+      config
+        .replace('entry: ./bot.cjs', 'entry: ./bot.cjs\n  env: { GREETING: hello-again }')
+        .replace('name: test-bot', 'name: other-name'),
+    );
+    const said = await succeed('reload');
+    expect(said).toMatch(/changed: bot\.env\.GREETING/);
+    expect(said).toMatch(/not reloaded: bot\.name \(use botctl stop, then botctl start\)/);
+    await until(() => botctl.logs().split('hello-again').length > SHARDS);
+    expect(await succeed('reload')).toMatch(/nothing has changed/);
+  });
 });

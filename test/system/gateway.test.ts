@@ -23,7 +23,7 @@ describe('the gateway', () => {
     botctl = new Botctl({
       bot: 'plain.cjs',
       api: apiUrl,
-      config: { sharding: { shardsPerCluster: 4 }, identify: { interval: `${INTERVAL_MS}ms` }, ...config },
+      config: { sharding: { shardsPerCluster: 8 }, identify: { interval: `${INTERVAL_MS}ms` }, ...config },
     });
     return botctl.start();
   }

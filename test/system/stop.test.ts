@@ -114,6 +114,20 @@ describe('the end of a supervisor', () => {
     expect(botctl.processes()).toEqual([]);
   });
 
+  it('an error inside the supervisor: logged, the clusters end in order, exit code 1; a rejection alone ends nothing', async () => {
+    make({ env: { NODE_OPTIONS: `--require ${join(__dirname, 'support/throw-on-signal.cjs')}` } });
+    const { child, ended } = botctl.start();
+    await botctl.untilReady();
+    child.kill('SIGUSR2');
+    expect((await ended).code).toBe(1);
+    expect(botctl.processes()).toEqual([]);
+    expect(botctl.logs()).toMatch(/rejected for the test.*an error inside botctl that nobody handled; it goes on/);
+    expect(botctl.logs()).toMatch(/thrown for the test.*an error inside botctl: stopping gracefully/);
+    botctl.start();
+    await botctl.untilReady();
+    expect(sandbox.report()).toMatchObject({ identifies: SHARDS, resumes: SHARDS });
+  });
+
   it('a bot that ignores SIGTERM is killed at the deadline, and the exit is still graceful', async () => {
     const bot = { bot: 'misbehaving.cjs', env: { BAD: 'ignore-sigterm' } };
     const { child, ended } = make(bot, { stopTimeout: '3s' }).start();

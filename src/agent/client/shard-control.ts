@@ -149,7 +149,8 @@ export class ShardControl {
   }
 
   async #connect(connect: () => Promise<void>): Promise<void> {
-    if (this.#parked) return;
+    // discord.js comes back after a close that we have undone meanwhile: the shard connects, or is connected, already.
+    if (this.#parked || this.options.shard.status !== IDLE) return;
     this.#wait?.abort();
     const wait = new AbortController();
     this.#wait = wait;

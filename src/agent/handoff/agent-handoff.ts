@@ -11,6 +11,8 @@ export interface AgentHandoffOptions {
   /** The client whose sessions the supervisor knows, and how many there are in all. */
   clients: () => { first: ManagedClient | undefined; count: number };
   send: (frame: AgentToSupervisor) => void;
+  /** Asks the bot to take no more work; never rejects. */
+  drain: (deadlineMs: number) => Promise<void>;
   /** Calls the stop handlers of the bot. */
   callStopHandlers: () => Promise<void>;
   /** Tells the last figures of this process. */
@@ -100,7 +102,7 @@ export class AgentHandoff {
   async #retire(first: ManagedClient, handlers: RunningHandlers, drainMs: number): Promise<void> {
     this.#retired = true;
     const startedAt = Date.now();
-    const done = await first.drain(drainMs, () => handlers.count === 0);
+    const [done] = await Promise.all([first.drain(drainMs, () => handlers.count === 0), this.options.drain(drainMs)]);
     const left = Math.max(0, drainMs - (Date.now() - startedAt));
     await Promise.race([this.options.callStopHandlers(), delay(left, undefined, { ref: false })]);
     this.options.sample();

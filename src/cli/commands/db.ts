@@ -3,8 +3,8 @@ import { EXIT, type Progress } from '../../control/contract';
 import { controlSocketPath } from '../../control/socket-path';
 import { locateState } from '../../config/locate';
 import { configFile, type CliContext, type CommonOptions } from '../context';
+import { follow as showProgress } from '../follow';
 import { renderDb } from '../render/db';
-import { renderProgress } from '../render/progress';
 
 interface StatusOptions extends CommonOptions {
   json?: true;
@@ -25,7 +25,6 @@ interface RebalanceOptions extends CommonOptions {
 }
 
 const DEFAULT_WIDTH = 100;
-const REWRITE_LINE = '\r\u001b[K';
 
 export async function dbStatus(options: StatusOptions, context: CliContext): Promise<number> {
   const client = await connect(options, context);
@@ -70,15 +69,10 @@ async function connect(options: CommonOptions, context: CliContext): Promise<Con
   return new ControlClient(controlSocketPath(stateDir));
 }
 
-/** Shows the progress: on a terminal in one line that changes, in a pipe line by line. */
 async function follow(
-  { stdout, style }: CliContext,
+  context: CliContext,
   run: (onProgress: (line: Progress) => void) => Promise<Progress>,
 ): Promise<number> {
-  const last = await run((line) => {
-    const text = renderProgress(line, style);
-    if (!stdout.isTTY) stdout.write(text);
-    else stdout.write(REWRITE_LINE + (line.done ? text : text.trimEnd().slice(0, stdout.columns - 1)));
-  });
+  const last = await showProgress(context, run);
   return last.ok === false ? EXIT.failed : EXIT.ok;
 }

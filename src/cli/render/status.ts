@@ -13,6 +13,7 @@ import { formatBytes, formatCount, formatDuration, formatPlural, formatRanges, p
 import { HEALTH_TONES, summary } from './health';
 import { PHASE_TONES, rolloutLine } from './releases';
 import { SEVERITY_TONES, incidentLine } from './incidents';
+import { maintenanceFact } from './maintenance';
 import { restLine } from './rest';
 import { CLUSTER_TONES, SHARD_TONES, headlineOf } from './states';
 import { Style, visibleWidth, type StyleOptions } from './style';
@@ -218,6 +219,7 @@ class StatusPage {
       ...this.#data(),
       ...this.#deploy(),
       ...(capacity === null ? [] : this.#fact('Capacity', capacityLine(capacity, this.#style))),
+      ...this.#maintenance(),
       ...this.#fact('Supervisor', running.join(', ')),
     ];
   }
@@ -245,6 +247,13 @@ class StatusPage {
   }
 
   /** Only what says something: a bot that uses neither database nor cache has none of it. */
+  /** What failed is named among the problems. */
+  #maintenance(): string[] {
+    const { maintenance } = this.status;
+    if (maintenance === null) return [];
+    return this.#fact('Care', maintenanceFact(maintenance, this.options.now));
+  }
+
   #data(): string[] {
     const { data } = this.status;
     if (data === null) return [];

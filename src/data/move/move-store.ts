@@ -40,8 +40,8 @@ interface Row {
 }
 
 /** Waits until no other mover works. Held until the connection ends; by a transaction, so that it holds behind a pooler. */
-export async function lockMoves(catalogue: Session): Promise<void> {
-  await catalogue.begin({});
+export async function lockMoves(catalogue: Session, lockTimeout = 0): Promise<void> {
+  await catalogue.begin({ lockTimeout });
   await catalogue.query(`SELECT pg_advisory_xact_lock(${LOCK_SPACE}, ${MOVE_LOCK})`);
 }
 

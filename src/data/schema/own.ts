@@ -165,4 +165,39 @@ CREATE TABLE botctl.capacity_hour (
 );
 `,
   },
+  {
+    name: '0006-maintenance',
+    // Used on shard 0.
+    sql: `
+CREATE TABLE botctl.maintenance_host (
+  one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  host text NOT NULL,
+  since timestamptz NOT NULL
+);
+CREATE TABLE botctl.maintenance_run (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  host text NOT NULL,
+  trigger text NOT NULL,
+  started_at timestamptz NOT NULL DEFAULT now(),
+  ended_at timestamptz,
+  outcome text,
+  message text
+);
+CREATE TABLE botctl.maintenance_step (
+  run bigint NOT NULL REFERENCES botctl.maintenance_run ON DELETE CASCADE,
+  nr int NOT NULL,
+  task text NOT NULL,
+  shard int,
+  object text,
+  action text NOT NULL,
+  outcome text NOT NULL,
+  message text,
+  before jsonb,
+  after jsonb,
+  started_at timestamptz NOT NULL,
+  ms bigint NOT NULL,
+  PRIMARY KEY (run, nr)
+);
+`,
+  },
 ];

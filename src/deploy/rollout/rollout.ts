@@ -294,7 +294,8 @@ export class Rollout {
     if (this.#halt === null || this.#state.phase !== 'running' || this.#suspended) return;
     const { reason, byOperator } = this.#halt;
     const { id: rollout, from, to, settings } = this.#state;
-    const rollsBack = byOperator || settings.rollBack;
+    const nothingMoved = this.#state.clusters.every(({ step }) => step === 'waiting');
+    const rollsBack = byOperator || nothingMoved || settings.rollBack;
     this.#options.emit({ type: 'deploy.halted', rollout, from, to, reason, rollsBack });
     this.#say(`halted: ${reason}`);
     this.#change({ reason, byOperator, paused: false, phase: rollsBack ? 'rolling-back' : 'halted' });

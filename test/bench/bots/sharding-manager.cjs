@@ -6,3 +6,4 @@ const manager = new ShardingManager(require.resolve('./bench.cjs'), {
   execArgv: ['--require', require.resolve('./use-api.cjs')],
 });
 manager.spawn({ timeout: -1 });
+process.on('SIGUSR2', () => void manager.respawnAll());

@@ -1,8 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { buildSync } from 'esbuild';
 import { DataError } from '../../../src/data/data-error';
+import { MoveError } from '../../../src/data/move/move-store';
 import { Mover } from '../../../src/data/move/mover';
 import { bucketOf } from '../../../src/data/placement/bucket';
 import { Shards } from '../support/shards';
@@ -18,16 +22,24 @@ const guild = snowflakes(1, 77)[0]!;
 const next = random(4);
 const tables = { entry: 'guild_id', total: 'guild_id' };
 
+/** Compiled once: it is started often. */
+const dir = mkdtempSync(join(tmpdir(), 'botctl-mover-'));
+const moverFile = join(dir, 'mover.cjs');
+beforeAll(() => {
+  const entry = join(__dirname, 'mover-process.ts');
+  buildSync({ entryPoints: [entry], outfile: moverFile, bundle: true, platform: 'node', packages: 'external' });
+});
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
   await shards.end();
+  rmSync(dir, { recursive: true, force: true });
 });
 
 /** Starts a mover and kills it after a while; true: it had come to its end before. */
 async function killedMove(to: number): Promise<boolean> {
   const order = JSON.stringify({ urls: shards.urls, tables, guild: `${guild}`, to });
-  const child = spawn(process.execPath, ['--import', 'tsx', join(__dirname, 'mover-process.ts'), order], {
-    cwd: join(__dirname, '..', '..', '..'),
+  const child = spawn(process.execPath, [moverFile, order], {
+    env: { ...process.env, NODE_PATH: join(__dirname, '../../../node_modules') },
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   children.push(child);
@@ -86,6 +98,17 @@ test(`${KILLS} killed movers and a restart of Postgres under load: no row lost, 
   })();
 
   const mover = new Mover({ connect: shards.connect, tables });
+  /** As an operator would: a machine with too much to do may need several tries to catch up with the writers. */
+  const resume = async (): Promise<void> => {
+    for (let tries = 1; ; tries++) {
+      try {
+        await mover.resume();
+        return;
+      } catch (error) {
+        if (!(error instanceof MoveError) || tries === 10) throw error;
+      }
+    }
+  };
   let killed = 0;
   let to = 1 - home;
   try {
@@ -96,11 +119,11 @@ test(`${KILLS} killed movers and a restart of Postgres under load: no row lost, 
         await shards.server.start(shards.scene.signal);
       }
       // Every third interrupted move is finished by the next run; the others meet the next kill.
-      if (round % 3 === 2) await mover.resume();
+      if (round % 3 === 2) await resume();
       if ((await shards.sql(0, `SELECT FROM botctl.move WHERE state IN ('copying', 'moved')`)).length === 0)
         to = 1 - to;
     }
-    await mover.resume();
+    await resume();
   } finally {
     state.running = false;
     await writing;
@@ -135,4 +158,4 @@ test(`${KILLS} killed movers and a restart of Postgres under load: no row lost, 
     expect(await shards.sql(shard, `SELECT tgname FROM pg_trigger WHERE tgname LIKE 'botctl%'`)).toEqual([]);
   }
   expect(await shards.sql(0, `SELECT FROM botctl.move WHERE state IN ('copying', 'moved')`)).toEqual([]);
-}, 240_000);
+}, 400_000);

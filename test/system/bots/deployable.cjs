@@ -10,6 +10,7 @@ const client = new Client({
   intents: [GatewayIntentBits.Guilds, GatewayIntentBits.GuildMessages, GatewayIntentBits.MessageContent],
 });
 client.once(Events.ClientReady, () => {
+  if (process.env.GREETING) console.log(process.env.GREETING);
   if (bad === 'throw-at-ready') throw new Error('thrown at ready');
   if (bad === 'throw-later') setTimeout(() => process.exit(7), 2_000);
   if (bad === 'hang')

@@ -8,6 +8,7 @@ import type {
   ServerStatus,
   Status,
 } from '../../../control/contract.js';
+import type { DeployStatus } from '../../../control/deploy-contract.js';
 import { byId, el, put } from './dom.mjs';
 import { bytes, count, duration, plural, until } from './format.mjs';
 import { LiveTable } from './table.mjs';
@@ -39,7 +40,7 @@ export class Services {
     ({ shard }) => String(shard),
   );
 
-  draw({ identify, gateway, postgres, redis, data }: Status): void {
+  draw({ identify, gateway, postgres, redis, data, deploy }: Status): void {
     const shards = postgres.shards > 0 ? plural(postgres.shards, 'database shard') : '';
     put(
       byId('facts'),
@@ -49,6 +50,7 @@ export class Services {
       server('Redis', redis, ''),
       data?.cache == null ? null : cache(data.cache),
       data?.deferred == null ? null : deferred(data.deferred),
+      deploy === null ? null : release(deploy),
     );
     this.#drawDatabases(data);
   }
@@ -130,6 +132,32 @@ function deferred({ pending, bytes: size, oldestAgeMs, deadLetters }: DeferredSt
     state(pending > 0 ? 'busy' : 'bad', plural(pending, 'waits', 'wait')),
     `${bytes(size)} on disk${age}`,
     deadLetters === 0 ? null : el('p', 'small bad', `${count(deadLetters)} cannot succeed: see the log`),
+  );
+}
+
+/** Nothing while the bot runs from its own folder and always has. */
+function release({ current, previous, rollout, last }: DeployStatus): HTMLElement | null {
+  if (rollout !== null) {
+    const { clusters, to, from, phase, paused, doing } = rollout;
+    const on = clusters.filter(({ step }) => step === 'replaced').length;
+    const word = paused ? 'paused' : phase === 'rolling-back' ? 'rolling back' : 'under way';
+    return card(
+      'Rollout',
+      state('busy', word),
+      bar(on / Math.max(1, clusters.length), false),
+      `${from} → ${to}: ${on} of ${clusters.length} clusters`,
+      doing,
+    );
+  }
+  if (current === 'live' && last === null) return null;
+  const failed = last !== null && last.phase !== 'done';
+  const end =
+    last === null ? null : `last ${last.kind}: ${last.phase}${last.reason === null ? '' : `, ${last.reason}`}`;
+  return card(
+    'Release',
+    current,
+    previous === null ? null : `before it ${previous}`,
+    failed ? el('p', 'small bad', end ?? '') : end,
   );
 }
 

@@ -1,0 +1,208 @@
+import { createWriteStream, existsSync, readdirSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { Client } from 'pg';
+import { createDatabase, doorTo, dropDatabase, loadDump } from './load-dump';
+import type { BackupPart, Manifest } from './manifest';
+import { openPart } from './open-part';
+import type { PgDoor } from './pg-tools';
+import { unpack } from './scratch-server';
+import type { BackupStore } from './store';
+import { differences } from './table-sums';
+import { BackupError } from './target';
+import { sumAt } from './verify';
+
+export interface RestoreOptions {
+  store: BackupStore;
+  key: string | null;
+  /** Opens a connection to a database of a server. */
+  open: (url: string) => Promise<Client>;
+  signal: AbortSignal;
+  tell: (text: string) => void;
+}
+
+/** Database to be connected to while others are renamed; every server has one of the two. */
+const NEUTRAL = ['postgres', 'template1'];
+const NAME_LENGTH = 63;
+
+/** Puts the content of a backup where it is wanted. Files are checked before anything is changed. */
+export class Restorer {
+  constructor(private readonly options: RestoreOptions) {}
+
+  /** The parts as files: dumps for pg_restore, and the data folder of a server. @throws BackupError */
+  async unpackTo(manifest: Manifest, dir: string, shard: number | null): Promise<void> {
+    const { store, key, signal, tell } = this.options;
+    if (existsSync(dir) && readdirSync(dir).length > 0) {
+      throw new BackupError(`There is something in ${dir} already.`, 'Name a new folder.');
+    }
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    for (const part of manifest.parts) {
+      if (shard !== null && !part.shards.includes(shard)) continue;
+      tell(`unpacking ${part.file}`);
+      const content = await openPart(store, manifest, part, key);
+      if (part.kind === 'physical') {
+        await unpack(content, join(dir, 'server'), signal);
+        continue;
+      }
+      const file = join(dir, `shard-${part.shards[0] ?? 0}.dump`);
+      try {
+        await pipeline(content, createWriteStream(file, { flags: 'wx', mode: 0o600 }), { signal });
+      } catch (error) {
+        await rm(file, { force: true });
+        throw error;
+      }
+    }
+  }
+
+  /**
+   * Loads shards into databases beside those that have their place, compares them, and only when all are right swaps the
+   * names: the old databases stay, under another name.
+   * @returns names of the old databases
+   * @throws BackupError, DeniedError; nothing is changed then
+   */
+  async replace(manifest: Manifest, targets: readonly { shard: number; door: PgDoor }[]): Promise<string[]> {
+    const { tell } = this.options;
+    const loaded: { shard: number; door: PgDoor; fresh: string }[] = [];
+    try {
+      for (const { shard, door } of targets) {
+        const fresh = suffixed(databaseOf(door), '_restored');
+        loaded.push({ shard, door, fresh });
+        await this.#loadBeside(manifest, shard, door, fresh);
+      }
+    } catch (error) {
+      for (const { door, fresh } of loaded) {
+        await this.#neutral(door, (client) => dropDatabase(client, fresh)).catch(() => undefined);
+      }
+      throw error;
+    }
+    const old: string[] = [];
+    for (const { shard, door, fresh } of loaded) {
+      tell(`database shard ${shard}: taking its place`);
+      old.push(await this.#neutral(door, (client) => swap(client, databaseOf(door), fresh, manifest.id)));
+    }
+    return old;
+  }
+
+  /** Loads one shard into a database that is empty, or that is made. @throws BackupError when it is not empty */
+  async intoEmpty(manifest: Manifest, shard: number, door: PgDoor): Promise<void> {
+    const name = databaseOf(door);
+    const made = await this.#neutral(door, async (client) => {
+      const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [name]);
+      if (rowCount !== 0) return false;
+      await createDatabase(client, name);
+      return true;
+    });
+    if (!made && !(await this.isEmpty(door))) {
+      throw new BackupError(`Database ${name} is not empty.`, 'Name a new one, or use --force to take its place.');
+    }
+    await this.#load(manifest, shard, door, true);
+  }
+
+  async isEmpty(door: PgDoor): Promise<boolean> {
+    const client = await this.options.open(door.url);
+    try {
+      const { rowCount } = await client.query(
+        `SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+          WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+            AND n.nspname NOT LIKE 'pg\\_t%' LIMIT 1`,
+      );
+      return rowCount === 0;
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
+
+  async #loadBeside(manifest: Manifest, shard: number, door: PgDoor, fresh: string): Promise<void> {
+    await this.#neutral(door, async (client) => {
+      await dropDatabase(client, fresh);
+      await createDatabase(client, fresh);
+    });
+    await this.#load(manifest, shard, doorTo(door, fresh), true);
+  }
+
+  async #load(manifest: Manifest, shard: number, door: PgDoor, privileges: boolean): Promise<void> {
+    const { store, key, open, signal, tell } = this.options;
+    const part = partOf(manifest, shard);
+    tell(`database shard ${shard}: loading ${part.tables.length} tables`);
+    await refuseOlder(part, door, open);
+    await loadDump({ store, manifest, part, key }, { door, privileges }, signal);
+    tell(`database shard ${shard}: comparing`);
+    const wrong = differences(part.tables, await sumAt(() => open(door.url), shard, signal));
+    if (wrong.length > 0) {
+      throw new BackupError(`Backup ${manifest.id} does not restore to what it was: ${wrong.slice(0, 3).join('; ')}.`);
+    }
+  }
+
+  async #neutral<T>(door: PgDoor, work: (client: Client) => Promise<T>): Promise<T> {
+    let last: unknown = null;
+    for (const database of NEUTRAL) {
+      let client: Client;
+      try {
+        client = await this.options.open(doorTo(door, database).url);
+      } catch (error) {
+        last = error;
+        continue;
+      }
+      try {
+        return await work(client);
+      } finally {
+        await client.end().catch(() => undefined);
+      }
+    }
+    throw last;
+  }
+}
+
+function partOf({ id, parts }: Manifest, shard: number): BackupPart {
+  const part = parts.find(({ kind, shards }) => kind === 'dump' && shards.includes(shard));
+  if (part !== undefined) return part;
+  if (parts.some(({ shards }) => shards.includes(shard))) {
+    throw new BackupError(
+      `Backup ${id} is a copy of a whole server: one database of it cannot be restored alone.`,
+      'Use --to live, or --to FOLDER and start a Postgres on it.',
+    );
+  }
+  throw new BackupError(`Backup ${id} has no database shard ${shard}.`);
+}
+
+/** Dumps load into servers of their version and newer ones. */
+async function refuseOlder(part: BackupPart, door: PgDoor, open: RestoreOptions['open']): Promise<void> {
+  const client = await open(door.url);
+  try {
+    const { rows } = await client.query<{ version: number }>(
+      `SELECT current_setting('server_version_num')::int / 10000 AS version`,
+    );
+    const version = rows[0]?.version ?? 0;
+    if (version >= part.postgres) return;
+    throw new BackupError(
+      `The backup is of Postgres ${part.postgres}, but this server is version ${version}.`,
+      `Restore it on Postgres ${part.postgres} or newer.`,
+    );
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** In one transaction for both names: nobody meets neither. @returns the name of the old database */
+async function swap(client: Client, name: string, fresh: string, id: string): Promise<string> {
+  const old = suffixed(name, `_before_${id.toLowerCase()}`);
+  const quote = (text: string): string => client.escapeIdentifier(text);
+  await dropDatabase(client, old);
+  await client.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ANY ($1)`, [
+    [name, fresh],
+  ]);
+  await client.query('BEGIN');
+  await client.query(`ALTER DATABASE ${quote(name)} RENAME TO ${quote(old)}`);
+  await client.query(`ALTER DATABASE ${quote(fresh)} RENAME TO ${quote(name)}`);
+  await client.query('COMMIT');
+  return old;
+}
+
+function databaseOf({ url }: PgDoor): string {
+  return decodeURIComponent(new URL(url).pathname.slice(1));
+}
+
+function suffixed(name: string, suffix: string): string {
+  return name.slice(0, NAME_LENGTH - suffix.length) + suffix;
+}

@@ -1,0 +1,112 @@
+/**
+ * npm run bench:deploy [rate]: a new version under load (200 events/s unless told otherwise), 16 shards, 1,000 guilds:
+ * botctl's rolling deploy without waits for stability, against ShardingManager.respawnAll and the two modes of
+ * discord-hybrid-sharding's re-cluster.
+ */
+import { cpus } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import Table from 'cli-table3';
+import { Sandbox } from '../../src/sandbox';
+import { until } from '../support/until';
+import { Peer, type PeerName } from './peer';
+
+const SHARDS = 16;
+const GUILDS = 1_000;
+const INTERVAL_S = 5;
+const LIMIT_MS = 300_000;
+/** The sandbox calls an event lost when it is 5 s old. */
+const LOST_AFTER_MS = 6_000;
+const MEMORY_EVERY_MS = 500;
+
+const CASES: { title: string; name: PeerName; mode?: 'gracefulSwitch' | 'rolling' }[] = [
+  { title: 'botctl deploy --rolling', name: 'botctl' },
+  { title: 'ShardingManager.respawnAll', name: 'ShardingManager' },
+  { title: 'hybrid-sharding, gracefulSwitch', name: 'hybrid-sharding', mode: 'gracefulSwitch' },
+  { title: 'hybrid-sharding, rolling', name: 'hybrid-sharding', mode: 'rolling' },
+];
+
+interface Counts {
+  gone: number;
+  doubled: number;
+  identifies: number;
+  violations: number;
+}
+
+/** What old sessions still hold will never be resumed by a process that has identified anew. */
+function counts(sandbox: Sandbox): Counts {
+  const { lost, missed, outstanding, doubled, identifies, violations } = sandbox.report();
+  return { gone: lost + missed + outstanding, doubled, identifies, violations: violations.length };
+}
+
+async function measure({ title, name, mode }: (typeof CASES)[number], rate: number): Promise<(string | number)[]> {
+  const sandbox = new Sandbox({ guilds: GUILDS, shards: SHARDS, maxConcurrency: 16 });
+  const { apiUrl } = await sandbox.listen();
+  const shardsPerCluster = name === 'ShardingManager' ? 1 : 4;
+  const peer = new Peer(name, {
+    api: apiUrl,
+    shards: SHARDS,
+    shardsPerCluster,
+    deploys: true,
+    ...(mode !== undefined && { mode }),
+  });
+  try {
+    await peer.untilReady();
+    await delay(INTERVAL_S * 1_000);
+    sandbox.setRate(rate);
+    await delay(LOST_AFTER_MS);
+    const old = new Set(peer.notes().map(({ pid }) => pid));
+    const before = counts(sandbox);
+    const quiet = Object.values(peer.memory()).reduce((sum, mb) => sum + mb, 0);
+    let peak = quiet;
+    const sampler = setInterval(() => {
+      peak = Math.max(
+        peak,
+        Object.values(peer.memory()).reduce((sum, mb) => sum + mb, 0),
+      );
+    }, MEMORY_EVERY_MS);
+    const begin = Date.now();
+    await peer.deploy();
+    const fresh = (): number[] =>
+      peer
+        .notes()
+        .filter(({ event, pid }) => event === 'ready' && !old.has(pid))
+        .flatMap(({ shards }) => shards ?? []);
+    const done = await until(() => new Set(fresh()).size === SHARDS, { timeoutMs: LIMIT_MS }).then(
+      () => true,
+      () => false,
+    );
+    const took = Date.now() - begin;
+    clearInterval(sampler);
+    sandbox.setRate(0);
+    await delay(LOST_AFTER_MS);
+    const after = counts(sandbox);
+    const p99 = sandbox.report().latencyMs?.p99 ?? 0;
+    return [
+      title,
+      done ? `${(took / 1_000).toFixed(1)} s` : `not within ${LIMIT_MS / 1_000} s`,
+      after.gone,
+      after.doubled - before.doubled,
+      after.identifies - before.identifies,
+      after.violations,
+      `${Math.round(p99)} ms`,
+      `${Math.round(peak)} (quiet ${Math.round(quiet)})`,
+    ];
+  } finally {
+    await peer.end();
+    await sandbox.close();
+  }
+}
+
+async function main(): Promise<void> {
+  const rate = Number(process.argv[2] ?? 200);
+  const chosen = process.env['BENCH_PEERS']?.split(',');
+  console.log(`Node ${process.version}, ${cpus().length} CPUs: ${cpus()[0]?.model ?? 'unknown'}`);
+  const head = ['manager', 'duration', 'events lost', 'doubled', 'identifies', 'violations', 'p99', 'memory, MB'];
+  const table = new Table({ head, style: { head: [], border: [] } });
+  for (const one of CASES) {
+    if (chosen === undefined || chosen.includes(one.name)) table.push(await measure(one, rate));
+  }
+  console.log(`\nA new version under ${rate} events/s, ${SHARDS} shards, ${GUILDS} guilds\n${table.toString()}`);
+}
+
+void main();
