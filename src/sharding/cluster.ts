@@ -366,7 +366,13 @@ export class Cluster implements BroadcastMember {
     return replacing;
   }
 
-  async #replace({ spec = this.#spec, cold = false, onStep, signal }: ReplaceOptions): Promise<ReplaceOutcome> {
+  async #replace({
+    spec = this.#spec,
+    cold = false,
+    operator = true,
+    onStep,
+    signal,
+  }: ReplaceOptions): Promise<ReplaceOutcome> {
     const { clock } = this.#deps;
     const startedAt = clock.now();
     const identifies = this.#table.identifies;
@@ -383,15 +389,15 @@ export class Cluster implements BroadcastMember {
     const step = (name: HandoffStep): void => onStep?.(name);
     this.#policy.reset();
     const obstacle = cold ? 'a restart was asked for' : this.#obstacle();
-    if (obstacle !== null) return outcome('restart', await this.#restart(spec, obstacle, step), null);
+    if (obstacle !== null) return outcome('restart', await this.#restart(spec, operator, obstacle, step), null);
 
-    const result = await this.#handOver(spec, step, signal ?? null);
+    const result = await this.#handOver(spec, operator, step, signal ?? null);
     if (result.ok) {
       await this.#settled();
       return outcome('handoff', null, result.served);
     }
     this.#emit({ type: 'cluster.handoff-failed', cluster: this.id, reason: result.reason });
-    if (result.restart) return outcome('restart', await this.#restart(spec, result.reason, step), null);
+    if (result.restart) return outcome('restart', await this.#restart(spec, operator, result.reason, step), null);
     if (!this.#stopping) await this.#settled();
     return outcome('kept', result.reason, null);
   }
@@ -410,18 +416,19 @@ export class Cluster implements BroadcastMember {
     return this.state === 'ready' ? null : `it is ${this.state}`;
   }
 
-  async #restart(spec: BotSpec, reason: string, step: (name: HandoffStep) => void): Promise<string> {
+  async #restart(spec: BotSpec, operator: boolean, reason: string, step: (name: HandoffStep) => void): Promise<string> {
     step('stopping');
     await this.stop();
     this.#spec = spec;
     step('starting');
-    this.start({ operator: true });
+    this.start({ operator });
     await this.#settled();
     return reason;
   }
 
   async #handOver(
     spec: BotSpec,
+    operator: boolean,
     step: (name: HandoffStep) => void,
     signal: AbortSignal | null,
   ): Promise<HandoffResult> {
@@ -431,7 +438,7 @@ export class Cluster implements BroadcastMember {
     let successor: Incarnation;
     try {
       const extra = (id: string) => ({ handoff: { socketPath: join(socketDir, `${id}.sock`) } });
-      successor = this.#launch(spec, extra, { operator: true, successorOf: predecessor.id });
+      successor = this.#launch(spec, extra, { operator, successorOf: predecessor.id });
     } catch (error) {
       return { ok: false, reason: `its successor could not be started: ${(error as Error).message}`, restart: false };
     }
