@@ -12,6 +12,9 @@ export interface RecoverySettings {
   maxShards: number;
 }
 
+/** What is under way that must not be disturbed by a step which touches this; null: nothing. */
+export type UnderWay = Readonly<Record<'shard' | 'cluster', string | null>>;
+
 export interface Situation {
   now: number;
   incident: Pick<Incident, 'id' | 'strategy' | 'holds' | 'parent'>;
@@ -24,8 +27,7 @@ export interface Situation {
   records: readonly ActionRecord[];
   /** Discord itself is out. */
   outage: boolean;
-  /** Something is under way that must not be disturbed; what. */
-  busy: string | null;
+  busy: UnderWay;
   fleet: Fleet;
 }
 
@@ -76,7 +78,8 @@ export function decide(situation: Situation): Decision {
 export function hindrance(situation: Situation, step: Step): string | null {
   const { now, incident, scope, limits, settings, records, outage, busy } = situation;
   if (outage && step.needsDiscord) return 'Discord itself is out: nothing is done until it is back';
-  if (busy !== null && step.touches !== 'nothing') return `it waits: ${busy}`;
+  const why = step.touches === 'nothing' ? null : busy[step.touches];
+  if (why !== null) return `it waits: ${why}`;
   const same = records.filter(({ type, dryRun }) => type === incident.strategy && !dryRun);
   const before = same.findLast((record) => record.scope === scope && record.step === step.name);
   if (before !== undefined && now - before.at < limits.coolDownMs) {

@@ -1,6 +1,6 @@
 import type { Incident, IncidentDesk, IncidentType, Scope } from '../incidents';
 import type { RecoveryActions } from './actions';
-import { blastRadius, decide, type RecoverySettings, type Situation } from './decide';
+import { blastRadius, decide, type RecoverySettings, type Situation, type UnderWay } from './decide';
 import type { Fleet } from './fleet';
 import type { ActionRecord, History } from './history';
 import { strategyOf } from './strategies';
@@ -22,8 +22,7 @@ export interface RecoveryEngineOptions {
   overrides: Readonly<Partial<Record<IncidentType, StrategyOverride>>>;
   /** Discord itself is out. */
   isOutage: () => boolean;
-  /** What must not be disturbed: a rollout, maintenance. */
-  busy: () => string | null;
+  busy: () => UnderWay;
   now: () => number;
   onStep: (record: ActionRecord) => void;
 }
@@ -223,7 +222,8 @@ export class RecoveryEngine {
   #refusal(step: Step, { type }: RecoveryOrder, scope: Scope): string | null {
     const situation = this.#situation({ id: '', strategy: type, holds: true, parent: null }, scope, this.#look());
     if (situation.outage && step.needsDiscord) return 'Discord itself is out';
-    if (situation.busy !== null && step.touches !== 'nothing') return situation.busy;
+    const why = step.touches === 'nothing' ? null : situation.busy[step.touches];
+    if (why !== null) return why;
     return blastRadius(situation, step);
   }
 

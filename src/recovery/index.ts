@@ -1,5 +1,5 @@
 export type { RecoveryActions } from './actions';
-export type { RecoverySettings } from './decide';
+export type { RecoverySettings, UnderWay } from './decide';
 export { RecoveryEngine, RecoveryRefused, type RecoveryOrder, type StrategyOverride } from './engine';
 export type { Fleet } from './fleet';
 export { History, type ActionRecord } from './history';

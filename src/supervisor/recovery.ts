@@ -17,6 +17,7 @@ import {
   type StepOutcome,
   type Strategy,
   type StrategyOverride,
+  type UnderWay,
 } from '../recovery';
 import { Degradations } from './degradations';
 import { OutageMode } from './outage-mode';
@@ -34,8 +35,7 @@ export interface RecoveryOptions {
   tiers: () => Tiers | null;
   data: () => DataTier | null;
   restGuard: () => RestGuardProcess | null;
-  /** What must not be disturbed at the moment: a rollout, maintenance. */
-  busy: () => string | null;
+  busy: () => UnderWay;
   /** A step was taken; for the metrics. */
   onAction: (record: ActionRecord) => void;
   logger: Logger;
@@ -144,7 +144,7 @@ export class Recovery {
       maxShards,
       usedThisHour: recent.length,
       outage: this.#outage.status,
-      busy: this.options.busy(),
+      busy: this.options.busy().cluster,
       strategies: INCIDENT_TYPES.map((type) => {
         const strategy: Strategy = STRATEGIES[type];
         const steps = strategy.kind === 'act' ? strategy.steps : [];
@@ -228,7 +228,7 @@ export class Recovery {
       return { ok: false, text: 'its sessions could not be resumed, and identifies are few' };
     }
     return attempt(async () => {
-      const { how, reason, ready, identifies } = await cluster.replace();
+      const { how, reason, ready, identifies } = await cluster.replace({ operator: false });
       if (how === 'kept') throw new Error(`the old process goes on (${reason ?? 'no reason given'})`);
       if (!ready) throw new Error(`by ${how}, but it is not ready (${cluster.state})`);
       return `by ${how}, ${identifies} identifies${reason === null ? '' : ` (${reason})`}`;

@@ -53,6 +53,7 @@ import { Recovery } from './recovery';
 import { redisSource } from './redis-source';
 import { type TierAddresses, Tiers } from './tiers';
 import { readTls } from './tls';
+import { underWay } from './under-way';
 
 export interface SupervisorOptions {
   config: Config;
@@ -144,7 +145,7 @@ export class Supervisor {
       tiers: () => this.#tiers,
       data: () => this.#data,
       restGuard: () => this.#restGuard,
-      busy: () => null,
+      busy: () => underWay(this.#deployments?.view().rollout ?? null, this.#maintenance?.status().running ?? null),
       onAction: (record) => this.#feed.onRecovery(record),
       logger,
     });

@@ -1,4 +1,5 @@
-import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { Redis } from 'ioredis';
@@ -30,6 +31,8 @@ export class Stage {
   readonly sandbox: Sandbox;
   readonly sink = new WebhookSink();
   botctl!: Botctl;
+  /** The state folder is a small disk of its own; it takes root to make one. */
+  hasOwnDisk = false;
 
   constructor(private readonly options: { config?: Record<string, object> } = {}) {
     this.sandbox = new Sandbox({
@@ -52,6 +55,7 @@ export class Stage {
     // Postgres may have to run as another user, who needs a way in.
     chmodSync(this.botctl.dir, 0o755);
     this.botctl.env['BOTCTL_SYSTEM_DIR'] = join(this.botctl.dir, 'system');
+    this.hasOwnDisk = mountDisk(this.botctl.stateDir);
     this.startSupervisor();
     await this.untilWell(120_000);
     this.sandbox.setRate(EVENTS_PER_SECOND);
@@ -177,6 +181,7 @@ export class Stage {
   async end(): Promise<void> {
     this.sandbox.setRate(0);
     await this.botctl.cli('stop', '--timeout', '60').catch(() => undefined);
+    if (this.hasOwnDisk) unmount(this.botctl.stateDir);
     await this.botctl.dispose();
     await this.sandbox.close();
     this.sink.recover();
@@ -195,6 +200,7 @@ export class Stage {
       identify: { interval: '500ms' },
       gateway: { backoffMin: '200ms', backoffMax: '6s' },
       metrics: { interval: '500ms' },
+      logging: { maxBytes: '8MB' },
       health: { interval: '1s', shards: { reconnectTime: '6s' }, disk: { minFree: '20MB' } },
       postgres: {
         tables: { answer: 'guild_id', visit: 'guild_id' },
@@ -229,5 +235,26 @@ export class Stage {
       },
       ...config,
     };
+  }
+}
+
+const DISK = '96m';
+
+function mountDisk(dir: string): boolean {
+  try {
+    mkdirSync(dir, { mode: 0o700 });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK},mode=700`, 'tmpfs', dir], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Also while somebody still has a file open on it. */
+function unmount(dir: string): void {
+  try {
+    execFileSync('umount', ['-l', dir], { stdio: 'ignore' });
+  } catch {
+    // it never was one
   }
 }

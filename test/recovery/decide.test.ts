@@ -6,6 +6,7 @@ import type { Strategy } from '../../src/recovery/strategy';
 
 const NOW = 1_800_000_000_000;
 const MINUTE = 60_000;
+const BUSY = { shard: 'a rollout is under way', cluster: 'a rollout is under way' };
 
 /** Clusters of four shards each; `away` are not ready. */
 function fleet(clusters: number, away: readonly number[] = [], states: Readonly<Record<number, string>> = {}): Fleet {
@@ -47,7 +48,7 @@ function situation(change: Partial<Situation> = {}): Situation {
     settings: { mode: 'on', maxPerHour: 30, maxShards: 0.25 },
     records: [],
     outage: false,
-    busy: null,
+    busy: { shard: null, cluster: null },
     fleet: fleet(8),
     ...change,
   };
@@ -118,7 +119,7 @@ describe('why not', () => {
     ['switched off as a whole', { settings: { ...situation().settings, mode: 'off' } }, /switched off/],
     ['switched off for it', { limits: { enabled: false, coolDownMs: 0, maxPerHour: 9 } }, /switched off/],
     ['Discord is out', { ...shardStuck, outage: true }, /Discord itself is out/],
-    ['a rollout is under way', { ...shardStuck, busy: 'a rollout is under way' }, /it waits: a rollout/],
+    ['a rollout is under way', { ...shardStuck, busy: BUSY }, /it waits: a rollout/],
     [
       'its cluster is starting anyway',
       { ...shardStuck, fleet: fleet(8, [], { 1: 'booting' }) },
@@ -155,7 +156,7 @@ describe('why not', () => {
   });
 
   it('what needs no gateway is done while Discord is out, and during a rollout', () => {
-    expect(taken({ outage: true, busy: 'a rollout is under way' })).toBe('drop-caches');
+    expect(taken({ outage: true, busy: BUSY })).toBe('drop-caches');
   });
 });
 

@@ -82,7 +82,7 @@ class Scene {
       settings: { mode: 'on', maxPerHour: 30, maxShards: 0.25, ...settings },
       overrides: {},
       isOutage: () => this.outage,
-      busy: () => null,
+      busy: () => ({ shard: null, cluster: null }),
       now: () => this.now,
       onStep: () => undefined,
     });

@@ -17,6 +17,8 @@ export interface ReplaceOptions {
   spec?: BotSpec;
   /** Stop first, then start: for a bot of which two processes cannot live side by side (a fixed port, a lock). */
   cold?: boolean;
+  /** Asked for by hand, so that its identifies, if it takes any, may use the reserve. Default: true. */
+  operator?: boolean;
   /** Told as each step begins. */
   onStep?: (step: HandoffStep) => void;
   /** Gives up where that is possible without harm: until the cut, the predecessor goes on. */

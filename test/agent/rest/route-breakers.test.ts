@@ -17,7 +17,7 @@ function scene() {
   }).install(options);
   const call = async (url: string, method = 'POST'): Promise<number | string> => {
     try {
-      return (await options.makeRequest(url, { method } as Parameters<Options['makeRequest']>[1])).status;
+      return (await options.makeRequest(url, { method })).status;
     } catch (error) {
       return (error as Error).name;
     }

@@ -1,6 +1,7 @@
 import type { Fault } from '../fault';
 import { clusterFaults } from './clusters';
 import { gatewayFaults } from './gateway';
+import { hostFaults } from './host';
 import { restFaults } from './rest';
 import { serverFaults } from './servers';
 import { supervisorFaults } from './supervisor';
@@ -11,6 +12,7 @@ export const FAULTS: readonly Fault[] = [
   ...gatewayFaults,
   ...restFaults,
   ...serverFaults,
+  ...hostFaults,
   ...supervisorFaults,
   ...webhookFaults,
 ];
