@@ -239,6 +239,7 @@ export class Agent {
     const ready = [...this.#clients.values()].every(({ allReady }) => allReady);
     if (ready && !this.#wasReady) {
       this.#channel.send({ t: 'ready' });
+      if (this.#clients.size === 1) this.#guard(() => this.#first?.keepCheckpoints(this.#timings.checkpointMs));
       // The number of guilds is known now; the next sample may be seconds away.
       setImmediate(() => this.#guard(() => this.#sample()));
     }

@@ -119,6 +119,23 @@ const handoff = z
   .prefault({})
   .describe('How a running process is replaced by a fresh one.');
 
+const checkpoint = z
+  .strictObject(
+    {
+      enabled: flag()
+        .prefault(true)
+        .describe(
+          'Each cluster keeps on disk what its next process needs to resume if this one is killed. false: it identifies then.',
+        ),
+      interval: duration('1s', '24h')
+        .prefault('10m')
+        .describe('How often the caches are copied anew; in between, events that change them are noted.'),
+    },
+    { error: 'expected a mapping' },
+  )
+  .prefault({})
+  .describe('Sessions that outlive a kill, a crash or a reboot.');
+
 const sharding = z
   .strictObject(
     {
@@ -155,6 +172,7 @@ const sharding = z
         ),
       restart,
       handoff,
+      checkpoint,
     },
     { error: 'expected a mapping' },
   )

@@ -114,7 +114,7 @@ function ranks(): Map<IncidentType, number> {
   const found = new Map<IncidentType, number>();
   const visit = (type: IncidentType, rank: number, path: readonly IncidentType[]): void => {
     if (path.includes(type)) throw new Error(`${[...path, type].join(' explains ')}: it would explain itself`);
-    if (rank > 0 && (found.get(type) ?? 0) >= rank) return;
+    if ((found.get(type) ?? -1) >= rank) return;
     found.set(type, rank);
     for (const effect of Object.keys(EXPLAINS[type] ?? {})) visit(effect as IncidentType, rank + 1, [...path, type]);
   };

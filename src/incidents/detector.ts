@@ -52,7 +52,7 @@ export class Detector {
   step(window: Window, mayClear = true): void {
     const steady = this.#steady.advance(window.now);
     const drafts = this.#drafts(window, steady);
-    const ready = drafts.filter(({ matured }) => matured).sort((a, b) => rankOf(a.type) - rankOf(b.type));
+    const ready = drafts.filter(({ matured }) => matured).sort(causesFirst);
     const pending = drafts.filter(({ matured }) => !matured);
     const held = new Set<string>();
     for (const draft of ready) {
@@ -190,6 +190,11 @@ export class Detector {
 function asWideAs({ scope, affected }: Incident, draft: Draft): Draft {
   if (scope === draft.scope || !contains(scope, draft.scope)) return draft;
   return { ...draft, scope, affected: [...new Set([...affected, ...draft.affected])] };
+}
+
+/** Of one type, what Discord's REST API itself does comes before what the bot's answers do. */
+function causesFirst(one: Draft, other: Draft): number {
+  return rankOf(one.type) - rankOf(other.type) || Number(other.scope === 'rest') - Number(one.scope === 'rest');
 }
 
 function doubled(times: number): number {

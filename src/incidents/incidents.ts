@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { IncidentBook } from './book';
 import type { Clock } from './clock';
 import { Detector } from './detector';
@@ -132,7 +133,8 @@ export class Incidents implements IncidentDesk {
     this.#cancel();
     await this.#notifications.stop(STOP_GRACE_MS);
     await this.#local.flush();
-    await this.#postgres.stop();
+    // What Postgres has not got by then, it gets from the local log at the next start.
+    await Promise.race([this.#postgres.stop(), delay(STOP_GRACE_MS, undefined, { ref: false })]);
   }
 
   signal(signal: Signal): void {

@@ -50,7 +50,7 @@ export function commonScope(scope: Scope): Scope {
 export function contains(wide: Scope, scope: Scope): boolean {
   if (wide === scope) return true;
   const kind = scopeKind(scope);
-  if (wide === 'bot') return kind === 'cluster' || kind === 'shard' || kind === 'rest';
+  if (wide === 'bot') return kind === 'cluster' || kind === 'shard';
   return wide === 'postgres' && kind === 'db';
 }
 

@@ -217,6 +217,8 @@ export interface AgentTimings {
   sampleIntervalMs: number;
   /** How long a cluster serves without a supervisor before it parks and exits. 0: at once. */
   graceMs: number;
+  /** How often the caches are copied for a process that may be killed; 0: never, it identifies then. */
+  checkpointMs: number;
 }
 
 /** The /gateway/bot answer that the supervisor fetched; the bot's own call is answered from it. */
@@ -249,12 +251,15 @@ export interface BootRecord {
   gateway: GatewayBot;
   timings: AgentTimings;
   /** Sessions to resume and the snapshot of the caches that belongs to them; absent: identify. */
-  resume?: { sessions: ShardSession[]; snapshot: string };
+  resume?: { sessions: ShardSession[]; snapshot: string; form: SavedForm };
   /** Only show whether the bot gets as far as `login()`, and write here how far it came. */
   preflightFile?: string;
   /** This process succeeds another: it waits in login() and listens on this socket for what that one hands over. */
   handoff?: { socketPath: string };
 }
+
+/** `snapshot`: what a process wrote as its last act. `checkpoint`: what one that was killed had kept up to then. */
+export type SavedForm = 'snapshot' | 'checkpoint';
 
 /** Descriptor on which a cluster finds its boot record. */
 export const BOOT_FD = 3;
@@ -267,6 +272,16 @@ export const LEAVING_FILE = 'leaving';
 
 /** File in `parkDir` in which an agent that ends on its own leaves its sessions: JSON of `ParkedRecord`. */
 export const PARKED_FILE = 'parked.json';
+
+/** File in `parkDir` that tells where the checkpoint of a process is: JSON of `CheckpointNote`. */
+export const CHECKPOINT_FILE = 'checkpoint.json';
+
+export interface CheckpointNote {
+  totalShards: number;
+  /** Path of the checkpoint. Its sequences go on, while those of `sessions` are of the time of the copy. */
+  file: string;
+  sessions: ShardSession[];
+}
 
 /** File in `parkDir` that a successor makes when it has been given the sessions: from then on it is the cluster. */
 export const TOOK_OVER_FILE = 'took-over';

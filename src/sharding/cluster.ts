@@ -1,7 +1,15 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type {
+  AgentTimings,
+  AgentToSupervisor,
+  BootRecord,
+  Hello,
+  Sample,
+  ShardReport,
+  ShardSession,
+} from '../ipc/messages';
 import type { Degradation, Remedy, RemedyOutcome } from '../ipc/remedies';
-import type { AgentToSupervisor, BootRecord, Hello, Sample, ShardReport, ShardSession } from '../ipc/messages';
 import type { AgentHandlers, AgentLink } from './agent-server';
 import type { BotSpec } from './bot-spec';
 import type { BroadcastMember } from './broadcast';
@@ -12,13 +20,13 @@ import type { MasterEvent, MasterEventListener } from './events';
 import { fatalSentence } from './fatal';
 import { HangDetector } from './hang-detector';
 import type { LocalIdentifyQueue } from './identify/local-identify-queue';
-import { Incarnation, newIncarnation, readParked, type IncarnationOptions } from './incarnation';
+import { Incarnation, newIncarnation, readLeft, type IncarnationOptions } from './incarnation';
 import { Handoff, type HandoffResult, type HandoffSettings, type Served } from './handoff/handoff';
 import type { HandoffStep, ReplaceOptions, ReplaceOutcome } from './handoff/replace';
 import type { ClusterPlan } from './plan';
 import { RestartPolicy, type RestartPolicyOptions } from './restart-policy';
 import type { Roster, RosterEntry } from './roster';
-import type { SessionStore } from './session-store';
+import type { SavedSessions, SessionStore } from './session-store';
 import { ShardTable, type ObservedShard } from './shard-table';
 
 /** Durations in ms. */
@@ -28,6 +36,8 @@ export interface ClusterSettings {
   stopTimeoutMs: number;
   sampleIntervalMs: number;
   graceMs: number;
+  /** See AgentTimings. */
+  checkpointMs: number;
   restart: RestartPolicyOptions;
   /** null: a process is always stopped before the next one starts. */
   handoff: HandoffSettings | null;
@@ -132,7 +142,7 @@ export class Cluster implements BroadcastMember {
   #successor: Incarnation | null = null;
   /** Those that have been succeeded and not ended yet. */
   readonly #retiring = new Set<Incarnation>();
-  #handoff: { leader: Handoff; step: HandoffStep; abort: AbortController; over: Promise<unknown> } | null = null;
+  #handoff: { step: HandoffStep; abort: AbortController; over: Promise<unknown> } | null = null;
   #rest: Rest = { state: 'waiting' };
   #stopping = false;
   /** A cause that concerns the whole bot is latched: no new process until an operator starts it. */
@@ -240,7 +250,8 @@ export class Cluster implements BroadcastMember {
     this.#held = false;
     const { sessions, totalShards } = this.#deps;
     const saved = sessions.take(totalShards, this.shardIds);
-    const resume = saved === null ? {} : { resume: { sessions: saved.sessions, snapshot: saved.snapshot } };
+    const resume =
+      saved === null ? {} : { resume: { sessions: saved.sessions, snapshot: saved.snapshot, form: saved.form } };
     try {
       const run = this.#launch(this.#spec, () => resume, { operator, successorOf: null });
       run.resumeSnapshot = saved?.snapshot ?? null;
@@ -432,6 +443,11 @@ export class Cluster implements BroadcastMember {
       return { ok: false, reason: `its successor could not be started: ${(error as Error).message}`, restart: false };
     }
     this.#successor = successor;
+    const onStep = (name: HandoffStep): void => {
+      if (this.#handoff !== null) this.#handoff.step = name;
+      this.#emit({ type: 'cluster.handoff', cluster: this.id, step: name, pid: successor.process.pid });
+      step(name);
+    };
     const abort = new AbortController();
     const leader = new Handoff({
       predecessor,
@@ -439,26 +455,22 @@ export class Cluster implements BroadcastMember {
       socketPath: join(socketDir, `${successor.id}.sock`),
       settings: settings.handoff,
       clock,
-      onStep: (name) => {
-        if (this.#handoff !== null) this.#handoff.step = name;
-        this.#emit({ type: 'cluster.handoff', cluster: this.id, step: name, pid: successor.process.pid });
-        step(name);
-      },
+      onStep,
     });
     const leading = leader.run(signal === null ? abort.signal : AbortSignal.any([signal, abort.signal]));
     const over = leading.then((result) => {
       if (result.ok) this.#succeed(predecessor, successor, result.served);
       else predecessor.ceding = false;
-      this.#handoff = null;
       rmSync(join(socketDir, `${successor.id}.sock`), { force: true });
     });
-    this.#handoff = { leader, step: 'booting', abort, over };
+    this.#handoff = { step: 'booting', abort, over };
     const result = await leading;
     await over;
     if (result.ok) {
-      step('draining');
+      onStep('draining');
       await this.#retire(predecessor, settings.handoff.drainMs);
     }
+    this.#handoff = null;
     return result;
   }
 
@@ -626,9 +638,9 @@ export class Cluster implements BroadcastMember {
     this.#cpuPercent = null;
   }
 
-  get #timings(): { sampleIntervalMs: number; graceMs: number } {
-    const { sampleIntervalMs, graceMs } = this.#deps.settings;
-    return { sampleIntervalMs, graceMs };
+  get #timings(): AgentTimings {
+    const { sampleIntervalMs, graceMs, checkpointMs } = this.#deps.settings;
+    return { sampleIntervalMs, graceMs, checkpointMs };
   }
 
   #takeHello(run: Incarnation, hello: Hello): void {
@@ -814,14 +826,17 @@ export class Cluster implements BroadcastMember {
       snapshot: frame.snapshot !== null,
       tookMs: frame.tookMs,
     });
-    this.#saveSessions(frame.sessions, frame.snapshot);
+    run.hasParked = true;
+    const { sessions, snapshot } = frame;
+    if (snapshot === null) return;
+    const { clock, totalShards } = this.#deps;
+    this.#saveSessions({ totalShards, sessions, snapshot, form: 'snapshot', savedAt: clock.now() });
   }
 
-  #saveSessions(sessions: ShardSession[], snapshot: string | null): void {
-    if (snapshot === null || sessions.length !== this.shardIds.length) return;
-    const { clock, totalShards } = this.#deps;
+  #saveSessions(saved: Omit<SavedSessions, 'shardIds'>): void {
+    if (saved.sessions.length !== this.shardIds.length || saved.totalShards !== this.#deps.totalShards) return;
     try {
-      this.#deps.sessions.save({ totalShards, shardIds: this.shardIds, sessions, snapshot, savedAt: clock.now() });
+      this.#deps.sessions.save({ ...saved, shardIds: this.shardIds });
     } catch (error) {
       const text = `sessions could not be saved (${(error as Error).message}); the next start identifies`;
       this.#emit({ type: 'cluster.notice', cluster: this.id, code: 'snapshot-failed', text });
@@ -847,8 +862,8 @@ export class Cluster implements BroadcastMember {
     await run.release();
     // In the middle of a handoff only its end tells whether this process still was the cluster.
     if (run === this.#run && this.#handoff !== null) await this.#handoff.over;
-    // It may have ended on its own terms (grace time, signal by hand) and left its sessions.
-    if (run === this.#run && (!this.#stopping || run.onParked === null)) this.#collectParked(run);
+    // It may have ended on its own terms (grace time, signal by hand), or been killed: its sessions are there.
+    if (run === this.#run && !run.hasParked && !this.#held) this.#collectLeft(run);
     run.discardResumeSnapshot();
     roster.remove(run.id);
     rmSync(run.dir, { recursive: true, force: true });
@@ -896,10 +911,9 @@ export class Cluster implements BroadcastMember {
     this.#rest = { state, retryAt: clock.now() + delayMs, cancel };
   }
 
-  #collectParked(run: Incarnation): void {
-    const record = readParked(run.dir);
-    if (record !== null && record.totalShards === this.#deps.totalShards)
-      this.#saveSessions(record.sessions, record.snapshot);
+  #collectLeft(run: Incarnation): void {
+    const left = readLeft(run.dir);
+    if (left !== null) this.#saveSessions(left);
   }
 
   #writeRoster(run: Incarnation): void {

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  CHECKPOINT_FILE,
   PARKED_FILE,
   type AgentToSupervisor,
+  type CheckpointNote,
   type HandoffReport,
   type ParkedRecord,
   type SupervisorToAgent,
@@ -19,6 +21,7 @@ import { OutputTail, type OutputLine, type OutputStream } from './output';
 import { PermitDesk } from './permit-desk';
 import { RemedyDesk } from './remedy-desk';
 import type { Roster, RosterEntry } from './roster';
+import type { SavedSessions } from './session-store';
 
 export interface IncarnationOptions {
   id: string;
@@ -66,6 +69,8 @@ export class Incarnation {
   killedFor: string | null = null;
   resumeSnapshot: string | null = null;
   cancelWatchdog: () => void = () => undefined;
+  /** It has saved its sessions as its last act. */
+  hasParked = false;
   onParked: ((frame: Extract<AgentToSupervisor, { t: 'parked' }>) => void) | null = null;
   onHandoff: ((report: HandoffReport) => void) | null = null;
   /** Set until it has taken over. */
@@ -154,8 +159,26 @@ export function newIncarnation(roster: Roster, clusterId: number): { id: string;
   return { id, dir };
 }
 
+/** What a process that has ended left in its folder for the next one: as its last act, or all the time. Else null. */
+export function readLeft(dir: string): Omit<SavedSessions, 'shardIds'> | null {
+  const parked = readParked(dir);
+  if (parked === null) return readCheckpoint(dir);
+  const { totalShards, sessions, snapshot, at } = parked;
+  return snapshot === null ? null : { totalShards, sessions, snapshot, form: 'snapshot', savedAt: at };
+}
+
+function readCheckpoint(dir: string): Omit<SavedSessions, 'shardIds'> | null {
+  try {
+    const note = JSON.parse(readFileSync(join(dir, CHECKPOINT_FILE), 'utf8')) as CheckpointNote;
+    const { totalShards, sessions, file: snapshot } = note;
+    return { totalShards, sessions, snapshot, form: 'checkpoint', savedAt: statSync(snapshot).mtimeMs };
+  } catch {
+    return null;
+  }
+}
+
 /** What an agent without a supervisor left in its folder, or null. */
-export function readParked(dir: string): ParkedRecord | null {
+function readParked(dir: string): ParkedRecord | null {
   try {
     const record = JSON.parse(readFileSync(join(dir, PARKED_FILE), 'utf8')) as ParkedRecord;
     return Array.isArray(record.sessions) ? record : null;

@@ -15,7 +15,7 @@ import { sortLeftovers } from './handoff/leftovers';
 import { IdentifyBudget, type BudgetView } from './identify/budget';
 import { FileIdentifyLedger } from './identify/ledger';
 import { LocalIdentifyQueue } from './identify/local-identify-queue';
-import { readParked } from './incarnation';
+import { readLeft } from './incarnation';
 import { FatalLatch } from './latch';
 import type { ShardPlan } from './plan';
 import { Reaper } from './reaper';
@@ -369,14 +369,13 @@ export class Master {
     this.#collect(entry);
   }
 
-  /** What a dead cluster left: its sessions, if it parked. */
+  /** What a dead cluster left: its sessions. */
   #collect(entry: RosterEntry): void {
     const dir = join(this.#roster.dir, entry.incarnation);
-    const parked = readParked(dir);
-    if (parked?.snapshot != null && parked.sessions.length === entry.shardIds.length) {
-      const { totalShards, sessions, snapshot, at } = parked;
+    const left = readLeft(dir);
+    if (left !== null && left.sessions.length === entry.shardIds.length) {
       try {
-        this.#sessions.save({ totalShards, shardIds: entry.shardIds, sessions, snapshot, savedAt: at });
+        this.#sessions.save({ ...left, shardIds: entry.shardIds });
       } catch {
         // the snapshot is gone: the shards identify
       }

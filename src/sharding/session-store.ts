@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ShardSession } from '../ipc/messages';
+import type { SavedForm, ShardSession } from '../ipc/messages';
 
 /** Sessions that one cluster left behind, with the file that holds its caches. */
 export interface SavedSessions {
@@ -9,6 +9,8 @@ export interface SavedSessions {
   sessions: ShardSession[];
   /** Path of the cache snapshot. Without one a fresh process cannot resume: discord.js would be deaf. */
   snapshot: string;
+  /** What kind of file that is. */
+  form: SavedForm;
   /** ms since the epoch. */
   savedAt: number;
 }
@@ -86,7 +88,7 @@ export class FileSessionStore implements SessionStore {
         Array.isArray(saved.sessions) &&
         typeof saved.snapshot === 'string' &&
         typeof saved.savedAt === 'number';
-      return valid ? (saved as SavedSessions) : null;
+      return valid ? ({ form: 'snapshot', ...saved } as SavedSessions) : null;
     } catch {
       return null; // absent or torn: as good as none
     }

@@ -11,6 +11,7 @@ export function clusterSettingsOf({ sharding, metrics }: Pick<Config, 'sharding'
     stopTimeoutMs: sharding.stopTimeout,
     sampleIntervalMs: metrics.interval,
     graceMs: sharding.graceTime,
+    checkpointMs: sharding.checkpoint.enabled ? sharding.checkpoint.interval : 0,
     restart: {
       backoffMinMs: restart.backoffMin,
       backoffMaxMs: restart.backoffMax,

@@ -29,7 +29,7 @@ export function applyReload(
 ): Pick<CommonSpec, 'entry' | 'args' | 'nodeArgs' | 'cwd' | 'botEnv' | 'token'> {
   const { now, later } = changedKeys(running, fresh);
   if (now.length > 0) say(`changed: ${now.join(', ')}`);
-  for (const key of later) say(`not reloaded: ${key} (${howToApply(key)})`);
+  for (const key of later) say(`not reloaded: ${key} (use botctl stop, then botctl start)`);
   const { restart, ...times } = clusterSettingsOf({ ...running, sharding: { ...running.sharding, ...timesOf(fresh) } });
   Object.assign(settings, times);
   Object.assign(settings.restart, restart);
@@ -45,11 +45,6 @@ function timesOf({
 }: Config): Pick<Config['sharding'], 'spawnTimeout' | 'hangTimeout' | 'stopTimeout' | 'graceTime' | 'restart'> {
   const { spawnTimeout, hangTimeout, stopTimeout, graceTime, restart } = sharding;
   return { spawnTimeout, hangTimeout, stopTimeout, graceTime, restart };
-}
-
-function howToApply(key: string): string {
-  const plan = /^sharding\.(totalShards|shardsPerCluster|shards)$/.test(key);
-  return plan ? 'use botctl scale' : 'use botctl stop, then botctl start';
 }
 
 function differences(old: unknown, fresh: unknown, at: string): string[] {

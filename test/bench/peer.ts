@@ -130,7 +130,14 @@ export class Peer {
     child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
     const [code] = (await once(child, 'close')) as [number | null];
-    if (code !== 0) throw new Error(`botctl deploy: exit code ${String(code)}\n${said}`);
+    if (code !== 0) throw new Error(`botctl deploy: exit code ${String(code)}\n${said}\n${this.#log()}`);
+  }
+
+  /** The end of botctl's log. */
+  #log(): string {
+    const dir = join(this.dir, 'state/logs');
+    const text = readdirSync(dir).map((name) => readFileSync(join(dir, name), 'utf8'));
+    return text.join('').slice(-4_000);
   }
 
   get #botDir(): string {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DeployEvent } from '../../src/deploy';
@@ -238,7 +238,6 @@ describe('a rollout', () => {
 
   it('a torn line of the history costs only itself', async () => {
     const end = await make().run();
-    const { appendFileSync } = jest.requireActual<typeof import('node:fs')>('node:fs');
     appendFileSync(join(dir, 'history.jsonl'), '{"id":');
     expect(record.history()).toEqual([end]);
   });

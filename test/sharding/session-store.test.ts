@@ -27,7 +27,7 @@ describe('FileSessionStore', () => {
       resumeUrl: 'wss://resume.example',
       aliveAt: now,
     }));
-    return { totalShards, shardIds, sessions, snapshot, savedAt: now };
+    return { totalShards, shardIds, sessions, snapshot, form: 'snapshot', savedAt: now };
   }
 
   it('hands out what was saved for exactly these shards, once', () => {

@@ -26,7 +26,8 @@ describe('a cluster that fails', () => {
       api,
       env,
       config: {
-        sharding: { shardsPerCluster: 2, restart: FAST_RESTART, ...sharding },
+        // What a killed process leaves has a test of its own.
+        sharding: { shardsPerCluster: 2, restart: FAST_RESTART, checkpoint: { enabled: false }, ...sharding },
         identify: { interval: '200ms' },
       },
     });

@@ -51,7 +51,7 @@ describe('botctl deploy', () => {
         },
         identify: { interval: '50ms' },
         metrics: { interval: '200ms' },
-        deploy: { stability: LONG ? '12s' : '3s', pause: '0s', batch: 3, limits: { memory: '60MB' } },
+        deploy: { stability: LONG ? '12s' : '1500ms', pause: '0s', batch: 3, limits: { memory: '60MB' } },
       },
     });
     copyFileSync(join(__dirname, 'bots/deployable.cjs'), join(botctl.dir, 'bot.cjs'));

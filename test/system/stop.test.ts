@@ -26,7 +26,8 @@ describe('the end of a supervisor', () => {
       bot: 'plain.cjs',
       api,
       config: {
-        sharding: { shardsPerCluster: 2, ...sharding },
+        // What a killed process leaves has a test of its own.
+        sharding: { shardsPerCluster: 2, checkpoint: { enabled: false }, ...sharding },
         identify: { interval: '200ms' },
         // More answers than Discord's own limit allows: what is late shall be the machine's doing, not the guard's.
         rest: { globalPerSecond: 5_000 },
@@ -213,7 +214,7 @@ describe('the end of a supervisor', () => {
     expect(botctl.processes()).toEqual([]);
   });
 
-  it('SIGKILL of the supervisor and all clusters: the next start identifies, paced', async () => {
+  it('SIGKILL of the supervisor and all clusters: without checkpoints the next start identifies, paced', async () => {
     const { ended } = make().start();
     await botctl.untilReady();
     for (const pid of botctl.processes()) process.kill(pid, 'SIGKILL');

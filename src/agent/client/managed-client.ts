@@ -9,6 +9,8 @@ import type {
   ShardSession,
 } from '../../ipc/messages';
 import type { Permits } from '../permits';
+import { Checkpoints } from '../checkpoint/checkpoints';
+import { restoreCheckpoint } from '../checkpoint/restore';
 import type { HandingClient } from '../handoff/predecessor';
 import type { Successor, TakingClient } from '../handoff/successor';
 import { openSnapshot, writeSnapshot, type SnapshotMeta } from '../snapshot';
@@ -33,7 +35,7 @@ export interface ManagedClientOptions {
   discordJs: string;
   /** What @discordjs/ws uses when the bot names no strategy; from the bot's own copy. */
   defaultStrategy: (manager: WsManager) => object;
-  boot: Pick<BootRecord, 'shardIds' | 'totalShards' | 'gateway'>;
+  boot: Pick<BootRecord, 'shardIds' | 'totalShards' | 'gateway' | 'parkDir'>;
   /** Sessions to resume and the caches that belong to them. */
   resume: BootRecord['resume'] | null;
   /** This process takes another one's sessions over. */
@@ -70,6 +72,7 @@ export class ManagedClient {
   readonly #held = new Map<number, number>();
   #strategy: SimpleStrategy | null = null;
   #hydrating = false;
+  #checkpoints: Checkpoints | null = null;
   /** Shards whose saved session has not been resumed yet. */
   readonly #resumable = new Set<number>();
   #parked = false;
@@ -159,9 +162,25 @@ export class ManagedClient {
       cut: () => this.#cut(),
       rollBack: () => {
         this.#parked = false;
+        this.#checkpoints?.start();
         for (const control of this.#controls.values()) control.unpark();
       },
     };
+  }
+
+  /** From now on this process may be killed, and the next one resumes. */
+  keepCheckpoints(intervalMs: number): void {
+    const { client, boot, notice } = this.options;
+    if (this.#strategy === null || this.#parked || this.#checkpoints !== null || intervalMs === 0) return;
+    this.#checkpoints = new Checkpoints({
+      client,
+      meta: this.meta,
+      dir: boot.parkDir,
+      intervalMs,
+      sessions: () => this.sessions(),
+      onError: (error) => notice('snapshot-failed', `no checkpoint of the caches is kept: ${error.message}`),
+    });
+    this.#checkpoints.start();
   }
 
   reconnect(shardId: number): boolean {
@@ -218,6 +237,7 @@ export class ManagedClient {
 
   #close(): void {
     this.#parked = true;
+    this.#checkpoints?.discard();
     for (const control of this.#controls.values()) control.park();
   }
 
@@ -353,6 +373,7 @@ export class ManagedClient {
       this.#monitor.dispatch(shardId);
       if (data !== undefined) {
         this.#journal?.(shardId, data.t, data.d);
+        this.#checkpoints?.dispatched(shardId, data.t, data.d);
         this.options.onDispatch(data);
       }
       this.#controls.get(shardId)?.dispatch();
@@ -432,22 +453,24 @@ export class ManagedClient {
 
   /** Fills the caches from the snapshot and sets the saved sessions, so that the shards resume. */
   async #hydrate(manager: WsManager): Promise<void> {
-    const { client, boot, discordJs, notice } = this.options;
+    const { client, notice } = this.options;
     const resume = this.options.resume ?? null;
     this.options.resume = null;
     if (resume === null) return;
+    this.#hydrating = true;
     try {
-      const { totalShards, shardIds } = boot;
-      const snapshot = await openSnapshot(resume.snapshot, { totalShards, shardIds: [...shardIds], discordJs });
-      this.#hydrating = true;
-      await snapshot.hydrate(manager, client);
+      if (resume.form === 'checkpoint') {
+        this.#setSessions(manager, await restoreCheckpoint(resume.snapshot, manager, client, this.meta));
+      } else {
+        const snapshot = await openSnapshot(resume.snapshot, this.meta);
+        await snapshot.hydrate(manager, client);
+        this.#setSessions(manager, resume.sessions);
+      }
     } catch (error) {
       notice('session-not-resumed', `the saved state could not be used: ${(error as Error).message}`);
-      return;
     } finally {
       this.#hydrating = false;
     }
-    this.#setSessions(manager, resume.sessions);
   }
 
   async #within(ms: number, work: Promise<void>): Promise<void> {

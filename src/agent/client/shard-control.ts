@@ -150,7 +150,7 @@ export class ShardControl {
 
   async #connect(connect: () => Promise<void>): Promise<void> {
     // discord.js comes back after a close that we have undone meanwhile: the shard connects, or is connected, already.
-    if (this.#parked || this.options.shard.status !== IDLE) return;
+    if (this.#parked || !this.#isIdle()) return;
     this.#wait?.abort();
     const wait = new AbortController();
     this.#wait = wait;
@@ -161,9 +161,13 @@ export class ShardControl {
     } finally {
       if (this.#wait === wait) this.#wait = null;
     }
-    if (this.#isParked() || this.options.shard.status !== IDLE) return;
+    if (this.#isParked() || !this.#isIdle()) return;
     this.#attempt = 'opening';
     await connect();
+  }
+
+  #isIdle(): boolean {
+    return this.options.shard.status === IDLE;
   }
 
   /** A method, since the flag may change during an await. */

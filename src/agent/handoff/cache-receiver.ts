@@ -32,6 +32,12 @@ export class CacheReceiver {
     return hydration.result;
   }
 
+  /** It cannot be finished: the client goes on as if it had never begun. */
+  abandon(): void {
+    this.#unmute?.();
+    this.#hydration?.abandon();
+  }
+
   #begin(header: HeaderRecord): void {
     checkMeta(header.meta, this.expected);
     const hydration = new Hydration(this.manager, this.client, header);

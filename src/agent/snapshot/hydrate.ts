@@ -58,7 +58,7 @@ export class Hydration {
         await this.#applyAll(records);
         await this.release();
       } finally {
-        this.client.options.waitGuildTimeout = this.#guildTimeout;
+        this.abandon();
       }
     } else {
       // Such a shard waits for no guild: it is ready right after READY, so READY comes last.
@@ -96,8 +96,13 @@ export class Hydration {
       }
       await this.#untilReady();
     } finally {
-      this.client.options.waitGuildTimeout = this.#guildTimeout;
+      this.abandon();
     }
+  }
+
+  /** After `begin`, when there will be no `release`: the client waits for its guilds as ever. */
+  abandon(): void {
+    this.client.options.waitGuildTimeout = this.#guildTimeout;
   }
 
   /** What the client's gateway brought to the process that is copied. Listeners of the bot are the caller's business. */

@@ -74,7 +74,7 @@ function recordOf(options: BootOptions, preflightFile: string): BootRecord {
     discordApi,
     restGuard: null,
     gateway,
-    timings: { sampleIntervalMs: options.timeoutMs, graceMs: 0 },
+    timings: { sampleIntervalMs: options.timeoutMs, graceMs: 0, checkpointMs: 0 },
     preflightFile,
   };
 }

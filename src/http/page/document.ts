@@ -57,6 +57,10 @@ ${scripts.map((path) => `<link rel="modulepreload" href="${path}">`).join('\n')}
 <div class="card-head"><h2 id="clusters-title">Clusters</h2><button id="more-clusters" type="button" class="chip" aria-controls="clusters" hidden></button></div>
 <div class="scroll" tabindex="0" role="region" aria-label="Table of clusters"><table id="clusters"></table></div>
 </section>
+<section id="incidents-card" class="card" aria-labelledby="incidents-title" hidden>
+<div class="card-head"><h2 id="incidents-title">Incidents</h2></div>
+<div class="scroll" tabindex="0" role="region" aria-label="Table of incidents"><table id="incidents"></table></div>
+</section>
 <section id="health-card" class="card" aria-labelledby="health-title" hidden>
 <div class="card-head"><h2 id="health-title">Health checks</h2><p id="health-round" class="small"></p></div>
 <div class="scroll" tabindex="0" role="region" aria-label="Table of health checks"><table id="health"></table></div>

@@ -66,10 +66,17 @@ export class Lane {
     this.#timer?.();
     this.#timer = null;
     if (this.#asked && this.#failures === 0 && this.#working === null) this.#begin();
-    const cancel = this.#options.clock.after(graceMs, () => this.#abort.abort());
     this.#stopped = true;
-    await this.#working;
-    cancel();
+    await new Promise<void>((resolve) => {
+      const cancel = this.#options.clock.after(graceMs, () => {
+        this.#abort.abort();
+        resolve();
+      });
+      void Promise.resolve(this.#working).then(() => {
+        cancel();
+        resolve();
+      });
+    });
   }
 
   #after(ms: number): void {

@@ -2,7 +2,8 @@
 export type AgeType = 'timestamptz' | 'timestamp' | 'date' | 'seconds' | 'milliseconds' | 'snowflake';
 
 const HOUR_MS = 3_600_000;
-const LOOK_MS = HOUR_MS / 4;
+/** No offset of a zone lasts shorter. */
+const LOOK_MS = HOUR_MS;
 /** No clock is put back by more than a day, so what comes later than this is later by any clock. */
 const FOLD_MS = 48 * HOUR_MS;
 const DISCORD_EPOCH_MS = 1_420_070_400_000n;
