@@ -38,7 +38,11 @@ describe('Channel', () => {
       path,
       accept: (link) => {
         links.push(link);
-        link.send({ t: 'welcome', supervisorPid: 1, timings: { sampleIntervalMs: 5_000, graceMs: 0, checkpointMs: 0 } });
+        link.send({
+          t: 'welcome',
+          supervisorPid: 1,
+          timings: { sampleIntervalMs: 5_000, graceMs: 0, checkpointMs: 0 },
+        });
         return { onFrame: (frame) => received.push(frame), onClose: () => events.push('server saw close') };
       },
       onRefused: () => undefined,

@@ -20,16 +20,16 @@ export async function restoreCheckpoint(
 ): Promise<ShardSession[]> {
   const receiver = new CacheReceiver(manager, client, expected);
   const sessions = new Map<number, ShardSession>();
-  let isWhole = false;
+  const copy = { isWhole: false };
   try {
     let unsealed: CheckpointRecord[] = [];
     for await (const record of readRecords(file)) {
       unsealed.push(record);
-      if (isWhole && record.k !== 'seq') continue;
+      if (copy.isWhole && record.k !== 'seq') continue;
       for (const sealed of unsealed) await take(sealed);
       unsealed = [];
     }
-    if (!isWhole) throw new SnapshotError('the checkpoint is incomplete');
+    if (!copy.isWhole) throw new SnapshotError('the checkpoint is incomplete');
   } catch (error) {
     receiver.abandon();
     throw error;
@@ -40,7 +40,7 @@ export async function restoreCheckpoint(
   async function take(record: CheckpointRecord): Promise<void> {
     switch (record.k) {
       case 'copied':
-        isWhole = true;
+        copy.isWhole = true;
         break;
       case 'session':
         sessions.set(record.session.shardId, record.session);
