@@ -38,7 +38,10 @@ async function main(): Promise<number> {
   const trials: Trial[] = [];
   let stage: Stage | null = null;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => void Promise.resolve(stage?.end()).finally(() => process.exit(130)));
+    process.once(signal, () => {
+      console.log(table(trials));
+      void Promise.resolve(stage?.end()).finally(() => process.exit(130));
+    });
   }
   try {
     for (const faults of orders) {

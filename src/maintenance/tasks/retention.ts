@@ -39,6 +39,8 @@ const BATCH_MS = 200;
 const FIRST_BATCH = 500;
 const MOST_ROWS = 20_000;
 const PAUSE_MS = 1_000;
+/** Somebody always waits on a busy server: after so long the next batch is done all the same, ms. */
+const MOST_PAUSE_MS = 30_000;
 const BATCH_TIMEOUT_MS = 10_000;
 
 /** Deletes what is older than its period: in small batches that let the application go first, or whole partitions. */
@@ -111,7 +113,8 @@ export class RetentionTask implements MaintenanceTask {
 
   /** Waits while the application is held up or very busy. */
   async #giveWay(context: TaskContext, client: Client): Promise<void> {
-    for (;;) {
+    const until = performance.now() + MOST_PAUSE_MS;
+    while (performance.now() < until) {
       const { rows } = await client.query<{ active: number; waiting: number }>(
         `SELECT count(*) FILTER (WHERE state = 'active')::int AS active,
                 count(*) FILTER (WHERE wait_event_type = 'Lock')::int AS waiting
