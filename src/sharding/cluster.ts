@@ -771,10 +771,18 @@ export class Cluster implements BroadcastMember {
       this.#sample = sample;
       for (const report of sample.shards) this.#updateShard(run, report);
     }
-    // Figures are added up process by process: those of a successor wait until its predecessor has told its last.
+    // Figures are added up process by process: those of a successor wait until its predecessor has told its last. None
+    // may be left out, for a counter is told only when it has changed.
+    run.untold.push(sample);
     if (run === this.#successor || (run === this.#run && this.#retiring.size > 0)) return;
+    this.#tellSamples(run);
+  }
+
+  #tellSamples(run: Incarnation): void {
     const { id: incarnation, adopted } = run;
-    this.#emit({ type: 'cluster.sample', cluster: this.id, incarnation, adopted, sample });
+    for (const sample of run.untold.splice(0)) {
+      this.#emit({ type: 'cluster.sample', cluster: this.id, incarnation, adopted, sample });
+    }
   }
 
   /** A start that makes no progress is ended. Time spent waiting for our own permits does not count. */
@@ -868,13 +876,15 @@ export class Cluster implements BroadcastMember {
     roster.remove(run.id);
     rmSync(run.dir, { recursive: true, force: true });
     if (run === this.#successor) this.#successor = null;
-    else if (this.#retiring.delete(run))
+    else if (this.#retiring.delete(run)) {
       this.#emit({ type: 'cluster.retired', cluster: this.id, pid: run.process.pid });
-    else this.#onEnd(run, run.endReason(exit), now);
+      if (this.#retiring.size === 0 && this.#run !== null) this.#tellSamples(this.#run);
+    } else this.#onEnd(run, run.endReason(exit), now);
   }
 
   /** The process that was the cluster has ended. */
   #onEnd(run: Incarnation, reason: string, now: number): void {
+    this.#tellSamples(run);
     this.#run = null;
     this.#table.reset();
     this.#sessions.clear();

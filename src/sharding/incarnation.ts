@@ -8,6 +8,7 @@ import {
   type CheckpointNote,
   type HandoffReport,
   type ParkedRecord,
+  type Sample,
   type SupervisorToAgent,
 } from '../ipc/messages';
 import type { AgentLink } from './agent-server';
@@ -73,6 +74,8 @@ export class Incarnation {
   hasParked = false;
   onParked: ((frame: Extract<AgentToSupervisor, { t: 'parked' }>) => void) | null = null;
   onHandoff: ((report: HandoffReport) => void) | null = null;
+  /** Samples that wait for the last one of its predecessor. */
+  readonly untold: Sample[] = [];
   /** Set until it has taken over. */
   successorOf: string | null;
   /** It has given its sessions away: what it says of shards is not the cluster's any more. */
