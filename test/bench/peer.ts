@@ -180,6 +180,8 @@ export class Peer {
           deploy: { root: this.#botDir, stability: 0, pause: 0, limits: { latency: '10m' } },
         }),
         discord: { api: this.options.api },
+        // The sandbox has no REST limit here, and the peers keep none over all processes.
+        rest: { globalPerSecond: 5_000 },
         sharding: { totalShards: this.options.shards, shardsPerCluster: this.options.shardsPerCluster },
         postgres: { embedded: { enabled: false } },
         redis: { embedded: { enabled: false } },
