@@ -8,15 +8,15 @@ import {
   type CapacityReport,
   type CapacityStatus,
   type Deployment,
-  type LimitNear,
 } from '../capacity';
 import type { Config } from '../config';
 import { ControlError } from '../control/contract';
 import { memoryRoom } from '../health';
-import type { IncidentDesk, Signal } from '../incidents';
+import type { IncidentDesk } from '../incidents';
 import { systemClock } from '../sharding/clock';
 import type { MasterView } from '../sharding/master';
 import { capacityDir } from './capacity-dir';
+import { capacitySignals } from './capacity-incidents';
 import { CapacitySources } from './capacity-sources';
 import type { DataTier } from './data-tier';
 
@@ -28,7 +28,7 @@ export interface CapacityOptions {
   data: DataTier | null;
   databaseUrls: readonly string[];
   /** Who is told of limits that are near. */
-  incidents: Pick<IncidentDesk, 'signal' | 'announce'>;
+  incidents: Pick<IncidentDesk, 'signal' | 'openIncidents' | 'announce'>;
   logger: Logger;
 }
 
@@ -42,8 +42,6 @@ const WEEKLY = '0 9 * * 1';
 export class Capacity {
   readonly #planner: CapacityPlanner;
   readonly #incidents: CapacityOptions['incidents'];
-  /** Names of the limits that were near. */
-  #near = new Map<string, Signal>();
   readonly #weekly: Cron | null;
 
   constructor({ config, master, data, databaseUrls, incidents, logger }: CapacityOptions) {
@@ -97,10 +95,8 @@ export class Capacity {
 
   /** Opens an incident for each limit that is near, and ends it when there is room again. */
   #tell(report: CapacityReport): void {
-    const near = new Map(limitsNear(report).map((limit) => [limit.name, signalOf(limit)]));
-    for (const [name, signal] of this.#near) if (!near.has(name)) this.#incidents.signal({ ...signal, holds: false });
-    for (const signal of near.values()) this.#incidents.signal(signal);
-    this.#near = near;
+    const signals = capacitySignals(limitsNear(report), this.#incidents.openIncidents());
+    for (const signal of signals) this.#incidents.signal(signal);
   }
 
   /** @throws ControlError while there is nothing to tell yet */
@@ -114,11 +110,6 @@ export class Capacity {
 function connect(data: DataTier | null, shard: number): ReturnType<DataTier['connect']> {
   if (data === null) return Promise.reject(new Error('there are no database shards'));
   return data.connect(shard, QUERY_TIMEOUT_MS);
-}
-
-function signalOf({ name, database, severity, text }: LimitNear): Signal {
-  const scope = database === null ? 'bot' : (`db:${database}` as const);
-  return { type: 'capacity-limit', scope, name, holds: true, severity, text };
 }
 
 function deploymentOf({ sharding, postgres }: Config, master: MasterView | null): Deployment {
