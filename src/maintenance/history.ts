@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import type { RunOutcome, RunTrigger } from './events';
-import type { Figures, StepOutcome, StepReport, TaskName } from './task';
+import type { StepReport } from './task';
 
 export interface RunRecord {
   id: number;
@@ -14,18 +14,8 @@ export interface RunRecord {
 }
 
 /** The last step of each task and, of failed ones, of each object. */
-export interface StepRecord {
+export interface StepRecord extends StepReport {
   run: number;
-  task: TaskName;
-  shard: number | null;
-  object: string | null;
-  action: string;
-  outcome: StepOutcome;
-  message: string | null;
-  before: Figures | null;
-  after: Figures | null;
-  startedAt: Date;
-  ms: number;
 }
 
 const RUN = `id::int AS id, host, trigger, started_at AS "startedAt", ended_at AS "endedAt", outcome, message`;

@@ -17,5 +17,4 @@ export {
   type TaskName,
   TASKS,
 } from './task';
-export type { HistoryCleanup } from './tasks/history';
 export type { PruneReleases } from './tasks/releases';

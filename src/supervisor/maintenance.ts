@@ -13,7 +13,6 @@ import type {
 } from '../control/maintenance-contract';
 import { connectClient } from '../data/pool/connect';
 import {
-  type HistoryCleanup,
   isTaskName,
   Maintenance,
   type MaintenanceEvent,
@@ -53,7 +52,6 @@ export interface SupervisorMaintenanceOptions {
   onStep: (step: StepReport) => void;
   /** null: there are no releases. */
   pruneReleases: PruneReleases | null;
-  cleanups: readonly HistoryCleanup[];
 }
 
 /** How often the backups are looked at, ms. */
@@ -179,7 +177,7 @@ export class SupervisorMaintenance {
   }
 
   #tasks(): MaintenanceTask[] {
-    const { config, pruneReleases, cleanups } = this.#options;
+    const { config, pruneReleases } = this.#options;
     const { maintenance, backup } = config;
     const { vacuum, reindex, history } = maintenance.tasks;
     const { store, maker, verifier } = this.#backups;
@@ -195,7 +193,7 @@ export class SupervisorMaintenance {
         pauseAbove: maintenance.pauseAbove,
       }),
       new CacheTask(),
-      new HistoryTask(history.keep, cleanups),
+      new HistoryTask(history.keep),
       new VacuumTask(vacuum, emit),
       new ReindexTask({ bloatShare: reindex.bloat, minBytes: reindex.minSize }),
       ...(pruneReleases === null ? [] : [new ReleasesTask(pruneReleases)]),

@@ -513,7 +513,6 @@ export class Supervisor {
       },
       onStep: (step) => this.#feed.onMaintenanceStep(step),
       pruneReleases: this.#deployments === null ? null : () => this.#deployments?.prune() ?? null,
-      cleanups: [],
     });
     this.#maintenance.start();
   }

@@ -1,22 +1,11 @@
 import { PRUNE_HISTORY_SQL } from '../history';
-import type { Figures, MaintenanceTask, TaskContext } from '../task';
+import type { MaintenanceTask, TaskContext } from '../task';
 
-/** Something else that keeps a history in Postgres or on disk. */
-export interface HistoryCleanup {
-  /** What is cleaned, for people. */
-  name: string;
-  /** @returns figures of what was removed; null: there was nothing to remove */
-  clean(signal: AbortSignal): Promise<Figures | null>;
-}
-
-/** Forgets what maintenance did long ago, and what others have kept long enough. */
+/** Forgets what maintenance did long ago. */
 export class HistoryTask implements MaintenanceTask {
   readonly name = 'history';
 
-  constructor(
-    private readonly keepMs: number,
-    private readonly others: readonly HistoryCleanup[],
-  ) {}
+  constructor(private readonly keepMs: number) {}
 
   async run(context: TaskContext): Promise<void> {
     const client = await context.connect(0);
@@ -32,9 +21,6 @@ export class HistoryTask implements MaintenanceTask {
         for (let gone = -1; gone !== 0;) gone = (await client.query(PRUNE_HISTORY_SQL, [keep])).rowCount ?? 0;
         return { oldRuns: 0 };
       });
-    }
-    for (const other of this.others) {
-      await context.step({ shard: null, object: other.name, action: 'clean up' }, () => other.clean(context.signal));
     }
   }
 }
