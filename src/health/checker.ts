@@ -18,6 +18,8 @@ export interface HealthResult {
   since: number;
   /** The last look; null: it could not tell. */
   ok: boolean | null;
+  /** false: the look took too long, so the message says nothing about what was looked at. */
+  answered: boolean;
   /** Failures in a row. */
   failures: number;
   message: string;
@@ -87,6 +89,7 @@ interface Kept {
   standing: Standing;
   check: string;
   reading: Reading;
+  answered: boolean;
   lookedAt: number;
   tookMs: number;
 }
@@ -124,14 +127,14 @@ class CheckRunner {
     const hanging = this.#look;
     if (hanging !== null) {
       // Begun again and again it would only pile up. Before its time is over nothing is known against it.
-      if (hanging.over) this.#fail(`still hangs, for ${ms(clock.now() - hanging.startedAt)}`, hanging.startedAt);
+      if (hanging.over) this.#fail(`still hangs, for ${ms(clock.now() - hanging.startedAt)}`, hanging.startedAt, false);
       return;
     }
     const look: Look = { startedAt: clock.now(), abort: new AbortController(), over: false };
     this.#look = look;
     const cancel = clock.after(this.plan.timeoutMs, () => {
       const reason = `no answer within ${ms(this.plan.timeoutMs)}`;
-      this.#settle(look, () => this.#fail(reason, look.startedAt));
+      this.#settle(look, () => this.#fail(reason, look.startedAt, false));
       look.abort.abort(new Error(reason));
     });
     void this.#run(look.abort.signal)
@@ -161,7 +164,7 @@ class CheckRunner {
   }
 
   /** The check itself failed: so nothing of what it looks at is known to be well. */
-  #fail(reason: string, startedAt: number): void {
+  #fail(reason: string, startedAt: number, answered = true): void {
     const { name, scope } = this.plan.check;
     const known = [...this.#kept.values()];
     const scopes =
@@ -171,10 +174,11 @@ class CheckRunner {
     this.#take(
       scopes.map((about) => ({ ...about, ok: false, message: reason })),
       startedAt,
+      answered,
     );
   }
 
-  #take(readings: readonly Reading[], startedAt: number): void {
+  #take(readings: readonly Reading[], startedAt: number, answered = true): void {
     const now = this.options.clock.now();
     this.#looked = true;
     const changed: Kept[] = [];
@@ -186,7 +190,7 @@ class CheckRunner {
       seen.add(key);
       const before = this.#kept.get(key)?.standing ?? newStanding(now);
       const standing = ok === null ? before : judge(before, ok, this.plan, now);
-      const kept: Kept = { standing, check, reading, lookedAt: now, tookMs: now - startedAt };
+      const kept: Kept = { standing, check, reading, answered, lookedAt: now, tookMs: now - startedAt };
       this.#kept.set(key, kept);
       if (standing.state !== before.state) changed.push(kept);
     }
@@ -217,8 +221,8 @@ class CheckRunner {
   }
 }
 
-function resultOf({ standing, check, reading, lookedAt, tookMs }: Kept): HealthResult {
+function resultOf({ standing, check, reading, answered, lookedAt, tookMs }: Kept): HealthResult {
   const { state, since, failures } = standing;
   const { scope, ok, message } = reading;
-  return { check, scope, state, since, ok, failures, message, lookedAt, tookMs };
+  return { check, scope, state, since, ok, answered, failures, message, lookedAt, tookMs };
 }

@@ -48,6 +48,8 @@ export interface CheckFact {
   scope: Scope;
   /** Failed so often in a row that it counts. */
   failing: boolean;
+  /** false: the check itself took too long, so what it looks at is not known. */
+  answered: boolean;
   message: string;
 }
 

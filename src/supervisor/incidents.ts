@@ -207,10 +207,11 @@ function impatient(health: Config['health'], interval: number): Config['health']
 function checkFacts(view: HealthView | null, wanted: (check: string) => boolean): CheckFact[] {
   return (view?.results ?? [])
     .filter(({ check }) => wanted(check))
-    .map(({ check, scope, state, message }) => ({
+    .map(({ check, scope, state, answered, message }) => ({
       check,
       scope: scopeOf(scope),
       failing: state === 'unhealthy',
+      answered,
       message,
     }));
 }

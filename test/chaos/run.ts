@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
+import setUpServers from '../setup/global';
 import type { Fault } from './fault';
 import { FAULTS } from './faults';
 import { seeded, shuffled } from './random';
@@ -27,9 +28,15 @@ async function main(): Promise<number> {
     console.log(USAGE);
     return 0;
   }
+  setUpServers();
   const seed = Number(values.seed);
   const random = seeded(seed);
   const chosen = FAULTS.filter(({ name }) => values.only === undefined || name.includes(values.only));
+  if (chosen.length === 0) {
+    const names = FAULTS.map(({ name }) => `  ${name}`).join('\n');
+    console.error(`No fault has "${values.only ?? ''}" in its name. There are:\n${names}`);
+    return 2;
+  }
   const singles = shuffled(chosen, random).map((fault) => [fault]);
   const orders = [...singles, ...pairsOf(chosen, Number(values.pairs), random)];
   const say = (text: string): void => void process.stderr.write(`${text}\n`);

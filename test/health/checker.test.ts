@@ -98,6 +98,7 @@ it('a check that hangs delays neither the others nor the next round, is not begu
   expect(hanging.signal!.aborted).toBe(true);
   expect(checker.view().results.find(({ check }) => check === 'hanging')).toMatchObject({
     ok: false,
+    answered: false,
     failures: 1,
     message: 'no answer within 10s',
     tookMs: TIMEOUT,

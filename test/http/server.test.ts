@@ -118,6 +118,7 @@ describe('HttpServer', () => {
           state: 'unhealthy',
           since: 1,
           ok: false,
+          answered: false,
           failures: 3,
           message: 'no answer within 10s',
           lookedAt: 2,

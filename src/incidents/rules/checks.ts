@@ -5,6 +5,7 @@ import type { CheckFact } from '../window';
 /** Checks that other rules are about. */
 const OWN = new Set(['discord', 'shards', 'postgres', 'redis', 'memory', 'event-loop', 'disk', 'identify-budget']);
 
+/** No room, or not writable. A disk that is only slow has room. */
 export function diskLow({ for: forMs, clear: clearMs }: DetectSettings['diskLow']): Rule {
   return {
     type: 'disk-low',
@@ -13,12 +14,12 @@ export function diskLow({ for: forMs, clear: clearMs }: DetectSettings['diskLow'
     windowMs: 0,
     find: ({ checks }) =>
       checks
-        .filter(({ check, failing }) => check === 'disk' && failing)
+        .filter(({ check, failing, answered }) => check === 'disk' && failing && answered)
         .map(({ message }) => ({ scope: 'host', severity: 'critical', text: message })),
   };
 }
 
-/** The bot's own checks and those of the config. */
+/** The bot's own checks and those of the config; and a disk that does not answer, for nothing else tells of it. */
 export function healthCheck({ for: forMs, clear: clearMs }: DetectSettings['healthCheck']): Rule {
   return {
     type: 'health-check',
@@ -35,6 +36,6 @@ export function healthCheck({ for: forMs, clear: clearMs }: DetectSettings['heal
   };
 }
 
-function isForeign({ check, failing }: CheckFact): boolean {
-  return failing && !OWN.has(check);
+function isForeign({ check, failing, answered }: CheckFact): boolean {
+  return failing && (!OWN.has(check) || (check === 'disk' && !answered));
 }

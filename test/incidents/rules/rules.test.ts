@@ -167,6 +167,7 @@ function shardChecks(count: number): CheckFact[] {
     check: 'shards',
     scope: `shard:${id}` as const,
     failing: true,
+    answered: true,
     message: 'disconnected, not connected for 1m',
   }));
 }
@@ -245,6 +246,7 @@ describe('servers and limits', () => {
     check,
     scope,
     failing: true,
+    answered: true,
     message,
   });
 
@@ -254,6 +256,11 @@ describe('servers and limits', () => {
     ['no connection left', [fails('postgres', 'db:0', 'sorry, too many clients already')], ['pool-exhausted db:0']],
     ['Redis', [fails('redis', 'redis')], ['redis-down redis']],
     ['the disk', [fails('disk', 'host', '10 MB of 40 GB free')], ['disk-low host']],
+    [
+      'a disk that does not answer',
+      [{ ...fails('disk', 'host', 'no answer within 5s'), answered: false }],
+      ['health-check/disk host'],
+    ],
     ['the machine', [fails('memory', 'host', '99 % in use')], ['memory-pressure host']],
     ["a check of the bot's", [fails('music', 'cluster:1')], ['health-check/music cluster:1']],
     ['nothing that does not fail', [{ ...fails('redis', 'redis'), failing: false }], []],
