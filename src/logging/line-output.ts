@@ -22,7 +22,13 @@ export class LineOutput {
       this.#dropped++;
       return;
     }
-    this.stream.write(text);
+    try {
+      this.stream.write(text);
+    } catch {
+      // a file on a full disk: Node throws, and the stream is of no use afterwards
+      this.#gone = true;
+      this.#dropped++;
+    }
   }
 
   /** Resolves when the reader has everything, or after `timeoutMs`, or at once when it is gone. */

@@ -484,8 +484,8 @@ export class Cluster implements BroadcastMember {
     this.#successor = null;
     this.#spec = successor.spec;
     this.#begin(successor);
-    this.#writeRoster(successor);
-    this.#writeRoster(predecessor);
+    this.#keepRoster(successor);
+    this.#keepRoster(predecessor);
     this.#table.reset();
     this.#sessions.clear();
     for (const report of served.shards) this.#table.update(report);
@@ -572,7 +572,7 @@ export class Cluster implements BroadcastMember {
 
   /** Writes how far the output was read, so that an adopting supervisor goes on there. */
   checkpoint(): void {
-    if (!this.#stopping) for (const run of this.#all) this.#writeRoster(run);
+    if (!this.#stopping) for (const run of this.#all) this.#keepRoster(run);
   }
 
   /** Starts a process and writes it into the roster. @throws LaunchError, or what the file system throws */
@@ -607,7 +607,12 @@ export class Cluster implements BroadcastMember {
         offsets,
         successorOf,
       });
-      this.#writeRoster(run);
+      try {
+        this.#writeRoster(run);
+      } catch (error) {
+        process.kill('SIGKILL'); // nobody could find it again
+        throw error;
+      }
       return run;
     } catch (error) {
       rmSync(dir, { recursive: true, force: true });
@@ -926,6 +931,16 @@ export class Cluster implements BroadcastMember {
     if (left !== null) this.#saveSessions(left);
   }
 
+  /** On a full disk the entry stays as it was; each checkpoint tries again. */
+  #keepRoster(run: Incarnation): void {
+    try {
+      this.#writeRoster(run);
+    } catch {
+      // the disk check tells of it
+    }
+  }
+
+  /** @throws what the file system throws */
   #writeRoster(run: Incarnation): void {
     const { roster, totalShards } = this.#deps;
     run.writeRoster(roster, {

@@ -82,7 +82,11 @@ export class Reaper {
     child.on('exit', () => {
       if (!this.#stopped) this.#respawn = setTimeout(() => this.#spawn(), RESPAWN_MS).unref();
     });
-    writeRecord(roster.dir, { pid: child.pid, startTime: processStartTime(child.pid) ?? '' });
+    try {
+      writeRecord(roster.dir, { pid: child.pid, startTime: processStartTime(child.pid) ?? '' });
+    } catch {
+      // A full disk. It does its work all the same; its successor, once there is room, is written down.
+    }
   }
 }
 

@@ -117,8 +117,7 @@ export class RestGuardProcess {
         await end(record);
         return;
       }
-      writeFileSync(`${this.#file}.new`, JSON.stringify(record), { mode: 0o600 });
-      renameSync(`${this.#file}.new`, this.#file);
+      await this.#keep(record);
       this.#seenEvent = 0;
       this.#up(record, false);
     } catch (error) {
@@ -157,6 +156,17 @@ export class RestGuardProcess {
       return;
     }
     this.#watch();
+  }
+
+  /** For the next supervisor. One that it could not find is ended rather than left behind. */
+  async #keep(record: GuardRecord): Promise<void> {
+    try {
+      writeFileSync(`${this.#file}.new`, JSON.stringify(record), { mode: 0o600 });
+      renameSync(`${this.#file}.new`, this.#file);
+    } catch (error) {
+      await end(record);
+      throw error;
+    }
   }
 
   /** Asks for the report. False: no answer in time. */

@@ -44,7 +44,18 @@ export class Stage {
     });
   }
 
+  /** @throws when the bot does not get well; nothing is left running then */
   async start(): Promise<this> {
+    try {
+      await this.#start();
+      return this;
+    } catch (error) {
+      await this.end();
+      throw error;
+    }
+  }
+
+  async #start(): Promise<void> {
     const { apiUrl } = await this.sandbox.listen();
     await this.sink.listen();
     this.botctl = new Botctl({
@@ -59,7 +70,6 @@ export class Stage {
     this.startSupervisor();
     await this.untilWell(120_000);
     this.sandbox.setRate(EVENTS_PER_SECOND);
-    return this;
   }
 
   startSupervisor(): void {

@@ -1,3 +1,5 @@
+import { mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Status } from '../../src/control/contract';
 import { Sandbox } from '../../src/sandbox';
 import { until } from '../support/until';
@@ -50,6 +52,22 @@ describe('a cluster that fails', () => {
     expect(after.clusters[1]?.lastExit).toBe('ended by SIGKILL');
     expect(others(after, 1)).toEqual(others(before, 1));
     expect(sandbox.report()).toMatchObject({ identifies: SHARDS + 2, violations: [] });
+  });
+
+  it('the list of processes cannot be written, as on a full disk: the bot goes on', async () => {
+    make().start();
+    const before = await botctl.untilReady();
+    const roster = join(botctl.stateDir, 'clusters');
+    const entries = readdirSync(roster).filter((name) => /^c\d+-.*\.json$/.test(name));
+    const file = (cluster: number): string =>
+      join(roster, entries.find((name) => name.startsWith(`c${cluster}-`)) ?? 'none');
+    mkdirSync(`${file(0)}.new`);
+    const from = Date.now();
+    // In order, so that the first of them has been tried.
+    await until(() => statSync(file(2)).mtimeMs > from, { what: 'the list is not written any more' });
+    expect((await botctl.status()).clusters.map(({ pid }) => pid)).toEqual(before.clusters.map(({ pid }) => pid));
+    rmdirSync(`${file(0)}.new`);
+    await until(() => statSync(file(0)).mtimeMs > from, { what: 'the first entry is not written again' });
   });
 
   it('all killed at once: all come back without one violation', async () => {
