@@ -85,6 +85,9 @@ export const maintenance = z
             cache: task({}).prefault({}).describe('Remove expired rows of the durable cache.'),
             history: task({
               keep: duration('1d', '3650d').prefault('90d').describe('How long it is remembered what was done.'),
+              keepIncidents: duration('1d', '3650d')
+                .prefault('365d')
+                .describe('How long an incident is kept after its end.'),
             })
               .prefault({})
               .describe('Forget old history.'),

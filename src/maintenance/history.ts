@@ -103,7 +103,3 @@ export class History {
     }
   }
 }
-
-/** In botctl's schema; used on database shard 0. */
-export const PRUNE_HISTORY_SQL = `DELETE FROM botctl.maintenance_run WHERE id IN (
-  SELECT id FROM botctl.maintenance_run WHERE started_at < now() - $1::interval LIMIT 1000)`;

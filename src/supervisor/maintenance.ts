@@ -193,7 +193,7 @@ export class SupervisorMaintenance {
         pauseAbove: maintenance.pauseAbove,
       }),
       new CacheTask(),
-      new HistoryTask(history.keep),
+      new HistoryTask(history),
       new VacuumTask(vacuum, emit),
       new ReindexTask({ bloatShare: reindex.bloat, minBytes: reindex.minSize }),
       ...(pruneReleases === null ? [] : [new ReleasesTask(pruneReleases)]),

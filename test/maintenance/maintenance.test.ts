@@ -8,6 +8,7 @@ import { BackupVerifier } from '../../src/maintenance/backup/verify';
 import { HeldElsewhereError, HostLock } from '../../src/maintenance/host-lock';
 import { Run } from '../../src/maintenance/run';
 import type { MaintenanceTask, StepReport } from '../../src/maintenance/task';
+import { HistoryTask } from '../../src/maintenance/tasks/history';
 import { ReindexTask } from '../../src/maintenance/tasks/reindex';
 import { RetentionTask } from '../../src/maintenance/tasks/retention';
 import { VacuumTask } from '../../src/maintenance/tasks/vacuum';
@@ -55,6 +56,20 @@ test('dead rows and waste of indexes go, and the figures say so', async () => {
     expect(Number(after!['bytes'])).toBeLessThan(Number(before!['bytes']) / 2);
   }
   expect(await run(new ReindexTask({ bloatShare: 0.3, minBytes: 100_000 }))).toEqual([]);
+});
+
+test('what ended long ago is forgotten; an incident that is open is not', async () => {
+  const incident = (id: string, state: string, resolved: string): string =>
+    `('${id}', 'disk-low', 'disk-low', 'host', 'critical', '${state}', now() - interval '3 years', ${resolved}, now(), '{}')`;
+  await shards.sql(
+    0,
+    `INSERT INTO botctl.incident VALUES ${incident('old', 'resolved', "now() - interval '2 years'")},
+       ${incident('fresh', 'resolved', "now() - interval '2 days'")}, ${incident('open', 'open', 'NULL')}`,
+  );
+  const day = 86_400_000;
+  const steps = await run(new HistoryTask({ keep: 90 * day, keepIncidents: 365 * day }));
+  expect(steps).toMatchObject([{ object: 'botctl.incident', before: { oldRows: 1 }, after: { oldRows: 0 } }]);
+  expect(await shards.sql(0, 'SELECT id FROM botctl.incident ORDER BY id')).toEqual([{ id: 'fresh' }, { id: 'open' }]);
 });
 
 test('what a killed rebuild leaves is removed by the next run', async () => {
