@@ -103,6 +103,9 @@ export class Agent {
       send: (frame) => this.#channel.send(frame),
       drain: (deadlineMs) => this.#lifecycle.drain({ reason: 'handoff', deadlineMs }),
       callStopHandlers: () => this.#callStopHandlers(),
+      leave: async (client, shardIds) => {
+        this.#keepParked(await client.save(shardIds, join(boot.parkDir, 'snapshot')));
+      },
       sample: () => this.#guard(() => this.#sample()),
       end: () => this.#end(),
     });
@@ -412,11 +415,16 @@ export class Agent {
 
   /** Save the sessions where the supervisor finds them, this one or the next, and end. */
   async #leave(drainMs: number): Promise<void> {
-    const { clusterId, incarnation, totalShards, parkDir } = this.boot;
     this.#ending = true;
     // For the reaper, which ends what does not leave.
-    this.#guard(() => writeFileSync(join(parkDir, LEAVING_FILE), '', { mode: 0o600 }));
-    const { sessions, snapshot } = await this.#park(drainMs, true);
+    this.#guard(() => writeFileSync(join(this.boot.parkDir, LEAVING_FILE), '', { mode: 0o600 }));
+    this.#keepParked(await this.#park(drainMs, true));
+    this.#end();
+  }
+
+  /** Where the supervisor finds it, this one or the next. */
+  #keepParked({ sessions, snapshot }: Omit<Parked, 'guilds'>): void {
+    const { clusterId, incarnation, totalShards, parkDir } = this.boot;
     const record: ParkedRecord = {
       protocol: PROTOCOL_VERSION,
       clusterId,
@@ -433,7 +441,6 @@ export class Agent {
     } catch {
       // The state folder is gone: nobody will come for the sessions.
     }
-    this.#end();
   }
 
   /** By SIGTERM, so that the bot's own handlers run, for as long as they may. */

@@ -13,7 +13,7 @@ import type { Degradation, Remedy, RemedyOutcome } from './remedies';
 import type { RestGuardBoot } from './rest-guard';
 
 /** Raised whenever a frame changes its meaning. Supervisor and agent of different versions do not adopt each other. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** What a shard is doing, told from events of the gateway connection. */
 export type ShardPhase =
@@ -208,10 +208,20 @@ export type SupervisorToAgent =
   | { t: 'remedy'; id: number; remedy: Remedy }
   /** All that does not serve, as far as the supervisor knows; replaces what was said before. */
   | { t: 'degraded'; dependencies: Degradation[] }
-  /** To a predecessor: stream the caches to the successor that listens there, and give it the sessions when it asks. */
-  | { t: 'hand-over'; socketPath: string; messagesPerChannel: number; drainMs: number }
+  /** To a predecessor: stream the caches to those who succeed it, and give them the sessions when all ask for them. */
+  | { t: 'hand-over'; heirs: Heir[]; messagesPerChannel: number; drainMs: number }
   /** To a successor that is level: ask for the sessions now. */
   | { t: 'take-over' };
+
+/** A process that takes shards over. */
+export interface Heir {
+  /** It listens there. */
+  socketPath: string;
+  /** Those of its shards that this predecessor has. */
+  shardIds: number[];
+  /** It takes all shards of this predecessor, and no others: should it fail, they can be taken back. */
+  isSole: boolean;
+}
 
 export interface AgentTimings {
   sampleIntervalMs: number;
@@ -250,12 +260,23 @@ export interface BootRecord {
   restGuard: RestGuardBoot | null;
   gateway: GatewayBot;
   timings: AgentTimings;
-  /** Sessions to resume and the snapshot of the caches that belongs to them; absent: identify. */
-  resume?: { sessions: ShardSession[]; snapshot: string; form: SavedForm };
+  /** Sessions to resume and the caches that belong to them, from each process that had some; absent: identify. */
+  resume?: SavedPart[];
   /** Only show whether the bot gets as far as `login()`, and write here how far it came. */
   preflightFile?: string;
-  /** This process succeeds another: it waits in login() and listens on this socket for what that one hands over. */
-  handoff?: { socketPath: string };
+  /**
+   * This process succeeds others: it waits in login() and listens on this socket for what they hand over. `predecessors`:
+   * how many there are.
+   */
+  handoff?: { socketPath: string; predecessors: number };
+}
+
+/** Sessions, and the file with the caches that belong to them. */
+export interface SavedPart {
+  sessions: ShardSession[];
+  /** Path of the file; it may hold further shards. */
+  snapshot: string;
+  form: SavedForm;
 }
 
 /** `snapshot`: what a process wrote as its last act. `checkpoint`: what one that was killed had kept up to then. */

@@ -250,11 +250,10 @@ export class Cluster implements BroadcastMember {
     this.#held = false;
     const { sessions, totalShards } = this.#deps;
     const saved = sessions.take(totalShards, this.shardIds);
-    const resume =
-      saved === null ? {} : { resume: { sessions: saved.sessions, snapshot: saved.snapshot, form: saved.form } };
+    const resume = saved === null ? {} : { resume: saved };
     try {
       const run = this.#launch(this.#spec, () => resume, { operator, successorOf: null });
-      run.resumeSnapshot = saved?.snapshot ?? null;
+      run.resumeSnapshots = (saved ?? []).map(({ snapshot }) => snapshot);
       this.#begin(run);
       const { pid } = run.process;
       this.#emit({ type: 'cluster.spawned', cluster: this.id, pid, incarnation: run.id, resumes: saved !== null });
@@ -437,7 +436,7 @@ export class Cluster implements BroadcastMember {
     if (predecessor === null || settings.handoff === null) return { ok: false, reason: 'it has ended', restart: true };
     let successor: Incarnation;
     try {
-      const extra = (id: string) => ({ handoff: { socketPath: join(socketDir, `${id}.sock`) } });
+      const extra = (id: string) => ({ handoff: { socketPath: join(socketDir, `${id}.sock`), predecessors: 1 } });
       successor = this.#launch(spec, extra, { operator, successorOf: predecessor.id });
     } catch (error) {
       return { ok: false, reason: `its successor could not be started: ${(error as Error).message}`, restart: false };
@@ -453,6 +452,7 @@ export class Cluster implements BroadcastMember {
       predecessor,
       successor,
       socketPath: join(socketDir, `${successor.id}.sock`),
+      shardIds: this.shardIds,
       settings: settings.handoff,
       clock,
       onStep,
@@ -758,7 +758,7 @@ export class Cluster implements BroadcastMember {
     if (run.readyAt !== null) return;
     run.readyAt = this.#deps.clock.now();
     run.cancelWatchdog();
-    run.discardResumeSnapshot();
+    run.discardResumeSnapshots();
     this.#emit({ type: 'cluster.ready', cluster: this.id, tookMs: run.readyAt - run.spawnedAt });
   }
 
@@ -843,13 +843,14 @@ export class Cluster implements BroadcastMember {
     const { sessions, snapshot } = frame;
     if (snapshot === null) return;
     const { clock, totalShards } = this.#deps;
-    this.#saveSessions({ totalShards, sessions, snapshot, form: 'snapshot', savedAt: clock.now() });
+    const { shardIds } = this;
+    this.#saveSessions({ totalShards, shardIds, sessions, snapshot, form: 'snapshot', savedAt: clock.now() });
   }
 
-  #saveSessions(saved: Omit<SavedSessions, 'shardIds'>): void {
-    if (saved.sessions.length !== this.shardIds.length || saved.totalShards !== this.#deps.totalShards) return;
+  #saveSessions(saved: SavedSessions): void {
+    if (saved.sessions.length === 0 || saved.totalShards !== this.#deps.totalShards) return;
     try {
-      this.#deps.sessions.save({ ...saved, shardIds: this.shardIds });
+      this.#deps.sessions.save(saved);
     } catch (error) {
       const text = `sessions could not be saved (${(error as Error).message}); the next start identifies`;
       this.#emit({ type: 'cluster.notice', cluster: this.id, code: 'snapshot-failed', text });
@@ -877,7 +878,7 @@ export class Cluster implements BroadcastMember {
     if (run === this.#run && this.#handoff !== null) await this.#handoff.over;
     // It may have ended on its own terms (grace time, signal by hand), or been killed: its sessions are there.
     if (run === this.#run && !run.hasParked && !this.#held) this.#collectLeft(run);
-    run.discardResumeSnapshot();
+    run.discardResumeSnapshots();
     roster.remove(run.id);
     rmSync(run.dir, { recursive: true, force: true });
     if (run === this.#successor) this.#successor = null;

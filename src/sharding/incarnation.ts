@@ -68,7 +68,8 @@ export class Incarnation {
   hung = false;
   /** Why we ended it; null when it ended by itself. */
   killedFor: string | null = null;
-  resumeSnapshot: string | null = null;
+  /** Files that it resumes from; nobody else's. */
+  resumeSnapshots: string[] = [];
   cancelWatchdog: () => void = () => undefined;
   /** It has saved its sessions as its last act. */
   hasParked = false;
@@ -143,9 +144,8 @@ export class Incarnation {
     await Promise.all([this.tails.out.stop(), this.tails.err.stop()]);
   }
 
-  discardResumeSnapshot(): void {
-    if (this.resumeSnapshot !== null) rmSync(this.resumeSnapshot, { force: true });
-    this.resumeSnapshot = null;
+  discardResumeSnapshots(): void {
+    for (const file of this.resumeSnapshots.splice(0)) rmSync(file, { force: true });
   }
 
   /** Why its process ended. */
@@ -163,21 +163,25 @@ export function newIncarnation(roster: Roster, clusterId: number): { id: string;
 }
 
 /** What a process that has ended left in its folder for the next one: as its last act, or all the time. Else null. */
-export function readLeft(dir: string): Omit<SavedSessions, 'shardIds'> | null {
+export function readLeft(dir: string): SavedSessions | null {
   const parked = readParked(dir);
   if (parked === null) return readCheckpoint(dir);
   const { totalShards, sessions, snapshot, at } = parked;
-  return snapshot === null ? null : { totalShards, sessions, snapshot, form: 'snapshot', savedAt: at };
+  return snapshot === null ? null : saved({ totalShards, sessions, snapshot, form: 'snapshot', savedAt: at });
 }
 
-function readCheckpoint(dir: string): Omit<SavedSessions, 'shardIds'> | null {
+function readCheckpoint(dir: string): SavedSessions | null {
   try {
     const note = JSON.parse(readFileSync(join(dir, CHECKPOINT_FILE), 'utf8')) as CheckpointNote;
     const { totalShards, sessions, file: snapshot } = note;
-    return { totalShards, sessions, snapshot, form: 'checkpoint', savedAt: statSync(snapshot).mtimeMs };
+    return saved({ totalShards, sessions, snapshot, form: 'checkpoint', savedAt: statSync(snapshot).mtimeMs });
   } catch {
     return null;
   }
+}
+
+function saved(left: Omit<SavedSessions, 'shardIds'>): SavedSessions {
+  return { ...left, shardIds: left.sessions.map(({ shardId }) => shardId) };
 }
 
 /** What an agent without a supervisor left in its folder, or null. */

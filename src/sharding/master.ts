@@ -373,9 +373,9 @@ export class Master {
   #collect(entry: RosterEntry): void {
     const dir = join(this.#roster.dir, entry.incarnation);
     const left = readLeft(dir);
-    if (left !== null && left.sessions.length === entry.shardIds.length) {
+    if (left !== null && left.totalShards === this.#options.plan.totalShards) {
       try {
-        this.#sessions.save({ ...left, shardIds: entry.shardIds });
+        this.#sessions.save(left);
       } catch {
         // the snapshot is gone: the shards identify
       }

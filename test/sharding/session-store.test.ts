@@ -1,6 +1,6 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { previousTotalShards } from '../../src/sharding/previous-run';
 import { FileSessionStore, RESUME_WINDOW_MS, type SavedSessions } from '../../src/sharding/session-store';
 
@@ -36,10 +36,52 @@ describe('FileSessionStore', () => {
     expect(existsSync(given.snapshot)).toBe(false);
     expect(store.take(4, [2, 3])).toBeNull();
     expect(store.take(8, [0, 1])).toBeNull();
-    const taken = store.take(4, [0, 1]);
+    const [taken, ...more] = store.take(4, [0, 1]) ?? [];
+    expect(more).toEqual([]);
     expect(taken?.sessions).toEqual(given.sessions);
     expect(existsSync(taken?.snapshot ?? '')).toBe(true);
     expect(store.take(4, [0, 1])).toBeNull();
+  });
+
+  it('hands out what several left to one, and what one left to several, each session once', () => {
+    store.save(saved([0, 1]));
+    store.save(saved([2, 3]));
+    const middle = store.take(4, [1, 2]);
+    expect(middle?.map(({ sessions }) => sessions.map(({ shardId }) => shardId))).toEqual([[1], [2]]);
+    expect(middle?.every(({ snapshot }) => existsSync(snapshot))).toBe(true);
+    expect(store.take(4, [1])).toBeNull();
+    // The rest is still there; the files of the first taker are its own.
+    const rest = store.take(4, [0, 3]);
+    expect(rest?.map(({ sessions }) => sessions.map(({ shardId }) => shardId))).toEqual([[0], [3]]);
+    const files = [...(middle ?? []), ...(rest ?? [])].map(({ snapshot }) => snapshot);
+    expect(new Set(files).size).toBe(4);
+    expect(readdirSync(join(dir, 'sessions')).sort()).toEqual(files.map((file) => basename(file)).sort());
+  });
+
+  it('forgets an older state of a session when a newer one comes, however the shards were grouped', () => {
+    store.save(saved([0, 1]));
+    const newer = saved([1, 2]);
+    newer.sessions.forEach((session) => (session.sequence += 100));
+    store.save(newer);
+    const taken = store.take(4, [0, 1, 2]) ?? [];
+    const sequences = taken.flatMap(({ sessions }) => sessions.map((s) => [s.shardId, s.sequence]));
+    expect(sequences.sort()).toEqual([
+      [0, 10],
+      [1, 111],
+      [2, 112],
+    ]);
+  });
+
+  it('removes caches that were handed out and never used, when they are too old', () => {
+    store.save(saved([0, 1]));
+    store.take(4, [0, 1]);
+    const folder = join(dir, 'sessions');
+    now = Date.now();
+    new FileSessionStore(folder, () => now);
+    expect(readdirSync(folder)).toHaveLength(1);
+    now += RESUME_WINDOW_MS + 1_000;
+    new FileSessionStore(folder, () => now);
+    expect(readdirSync(folder)).toEqual([]);
   });
 
   it('hands out nothing that is too old, and removes its caches', () => {

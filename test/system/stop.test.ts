@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Sandbox } from '../../src/sandbox';
 import { until } from '../support/until';
@@ -37,7 +37,7 @@ describe('the end of a supervisor', () => {
     return botctl;
   }
 
-  it('SIGTERM under load: exit 0, no process left, and the next start resumes what was parked', async () => {
+  it('SIGTERM under load: exit 0, no process left, and the next start resumes what was parked, in other clusters too', async () => {
     const { child, ended } = make().start();
     await botctl.untilReady();
     sandbox.setRate(80);
@@ -48,8 +48,15 @@ describe('the end of a supervisor', () => {
     expect(botctl.processes()).toEqual([]);
     expect((await botctl.cli('status')).code).toBe(3);
 
+    const config = readFileSync(botctl.configFile, 'utf8');
+    writeFileSync(botctl.configFile, config.replace('shardsPerCluster: 2', 'shardsPerCluster: 3'));
     botctl.start();
-    await botctl.untilReady();
+    const { clusters } = await botctl.untilReady();
+    expect(clusters.map((cluster) => cluster.shards)).toEqual([
+      [0, 1, 2],
+      [3, 4, 5],
+      [6, 7],
+    ]);
     await until(() => sandbox.report().answered >= 200);
     sandbox.setRate(0);
     await settled(sandbox);

@@ -10,10 +10,10 @@ import type {
 } from '../../ipc/messages';
 import type { Permits } from '../permits';
 import { Checkpoints } from '../checkpoint/checkpoints';
-import { restoreCheckpoint } from '../checkpoint/restore';
+import { restore } from '../checkpoint/restore';
 import type { HandingClient } from '../handoff/predecessor';
 import type { Successor, TakingClient } from '../handoff/successor';
-import { openSnapshot, writeSnapshot, type SnapshotMeta } from '../snapshot';
+import { writeSnapshot, type SnapshotMeta } from '../snapshot';
 import {
   IDLE,
   isKnownShard,
@@ -36,7 +36,7 @@ export interface ManagedClientOptions {
   /** What @discordjs/ws uses when the bot names no strategy; from the bot's own copy. */
   defaultStrategy: (manager: WsManager) => object;
   boot: Pick<BootRecord, 'shardIds' | 'totalShards' | 'gateway' | 'parkDir'>;
-  /** Sessions to resume and the caches that belong to them. */
+  /** See BootRecord. */
   resume: BootRecord['resume'] | null;
   /** This process takes another one's sessions over. */
   successor: Successor | null;
@@ -203,20 +203,29 @@ export class ManagedClient {
     /** The connections are closed: what must be done before the end, within `drainMs`. */
     onClosed: () => Promise<void>;
   }): Promise<Parked> {
-    const { client, boot, notice } = this.options;
+    const { client, boot } = this.options;
     this.#close();
     await this.#until(CLOSE_TIMEOUT_MS, () => [...this.#controls.values()].every(({ shard }) => shard.status === IDLE));
     await Promise.all([this.drain(drainMs), this.#within(drainMs, onClosed())]);
-    const sessions = this.sessions();
-    const whole = sessions.length === boot.shardIds.length && client.isReady();
+    const whole = this.sessions().length === boot.shardIds.length && client.isReady();
+    if (snapshotFile === null || !whole) {
+      return { sessions: this.sessions(), snapshot: null, guilds: client.guilds.cache.size };
+    }
+    return await this.save(boot.shardIds, snapshotFile);
+  }
+
+  /** Saves the caches of some shards, which are closed, to a file. Never rejects: without it the next start identifies. */
+  async save(shardIds: readonly number[], file: string): Promise<Parked> {
+    const { client, notice } = this.options;
+    const sessions = this.sessions().filter(({ shardId }) => shardIds.includes(shardId));
     let snapshot: string | null = null;
-    if (snapshotFile !== null && whole && this.#strategy !== null) {
-      try {
-        await writeSnapshot(client, snapshotFile, this.meta);
-        snapshot = snapshotFile;
-      } catch (error) {
-        notice('snapshot-failed', `the caches could not be saved: ${(error as Error).message}`);
+    try {
+      if (this.#strategy !== null) {
+        await writeSnapshot(client, file, { ...this.meta, shardIds: [...shardIds] });
+        snapshot = file;
       }
+    } catch (error) {
+      notice('snapshot-failed', `the caches could not be saved: ${(error as Error).message}`);
     }
     return { sessions, snapshot, guilds: client.guilds.cache.size };
   }
@@ -451,7 +460,7 @@ export class ManagedClient {
     if (written) this.#monitor.identifying(shardId);
   }
 
-  /** Fills the caches from the snapshot and sets the saved sessions, so that the shards resume. */
+  /** Fills the caches from what was saved and sets the sessions, so that the shards resume. */
   async #hydrate(manager: WsManager): Promise<void> {
     const { client, notice } = this.options;
     const resume = this.options.resume ?? null;
@@ -459,13 +468,7 @@ export class ManagedClient {
     if (resume === null) return;
     this.#hydrating = true;
     try {
-      if (resume.form === 'checkpoint') {
-        this.#setSessions(manager, await restoreCheckpoint(resume.snapshot, manager, client, this.meta));
-      } else {
-        const snapshot = await openSnapshot(resume.snapshot, this.meta);
-        await snapshot.hydrate(manager, client);
-        this.#setSessions(manager, resume.sessions);
-      }
+      this.#setSessions(manager, await restore(resume, manager, client, this.meta));
     } catch (error) {
       notice('session-not-resumed', `the saved state could not be used: ${(error as Error).message}`);
     } finally {

@@ -15,6 +15,8 @@ export interface AgentHandoffOptions {
   drain: (deadlineMs: number) => Promise<void>;
   /** Calls the stop handlers of the bot. */
   callStopHandlers: () => Promise<void>;
+  /** Saves sessions and caches of these shards where the supervisor finds them. Never rejects. */
+  leave: (client: ManagedClient, shardIds: readonly number[]) => Promise<void>;
   /** Tells the last figures of this process. */
   sample: () => void;
   /** Ends this process in order: by SIGTERM, so that the bot's own handlers run. */
@@ -38,7 +40,7 @@ export class AgentHandoff {
       handoff === undefined
         ? null
         : new Successor({
-            socketPath: handoff.socketPath,
+            ...handoff,
             parkDir,
             state: this.state,
             report: (report) => this.#report(report),
@@ -87,11 +89,12 @@ export class AgentHandoff {
     const handlers = new RunningHandlers(handing.client);
     const unfollow = handlers.follow();
     this.#predecessor = new Predecessor({
-      socketPath: frame.socketPath,
+      heirs: frame.heirs,
       messagesPerChannel: frame.messagesPerChannel,
       handing,
       state: this.state,
       report: (report) => this.#report(report),
+      leave: (shardIds) => this.options.leave(first, shardIds),
     });
     const done = await this.#predecessor.run();
     unfollow();

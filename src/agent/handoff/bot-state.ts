@@ -6,8 +6,8 @@ const EXPORT_TIMEOUT_MS = 1_000;
 /** What the bot itself gives to its next process, by name, through the SDK. */
 export class BotState {
   readonly #hooks = new Map<string, HandoffHooks>();
-  /** Came from the last process, and nobody has asked for it yet. */
-  readonly #arrived = new Map<string, unknown>();
+  /** Came from the last process, or from several, and nobody has asked for it yet. */
+  readonly #arrived = new Map<string, unknown[]>();
 
   /** @returns takes the hooks back @throws RangeError when the name is taken */
   readonly register = (name: string, hooks: HandoffHooks): (() => void) => {
@@ -26,9 +26,11 @@ export class BotState {
     return Object.fromEntries((await Promise.all(entries)).filter(([, state]) => state !== undefined));
   }
 
-  /** Gives it to those who have registered; the others get it as they do. Never rejects. */
-  async import(state: Record<string, unknown>): Promise<void> {
-    for (const [name, value] of Object.entries(state)) this.#arrived.set(name, value);
+  /** Gives it, process by process, to those who have registered; the others get it as they do. Never rejects. */
+  async import(states: readonly Record<string, unknown>[]): Promise<void> {
+    for (const [name, value] of states.flatMap((state) => Object.entries(state))) {
+      this.#arrived.set(name, [...(this.#arrived.get(name) ?? []), value]);
+    }
     await Promise.all(Array.from(this.#hooks, ([name, hooks]) => this.#import(name, hooks)));
   }
 
@@ -50,13 +52,14 @@ export class BotState {
   }
 
   async #import(name: string, hooks: HandoffHooks): Promise<void> {
-    if (!this.#arrived.has(name)) return;
-    const state = this.#arrived.get(name);
+    const states = this.#arrived.get(name) ?? [];
     this.#arrived.delete(name);
-    try {
-      await hooks.import(state);
-    } catch (error) {
-      console.error(`lifecycle.onHandoff "${name}": import failed:`, error);
+    for (const state of states) {
+      try {
+        await hooks.import(state);
+      } catch (error) {
+        console.error(`lifecycle.onHandoff "${name}": import failed:`, error);
+      }
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { Client } from 'discord.js';
-import { checkMeta, Hydration, Slices } from '../snapshot';
+import { Hydration, mergeHeaders, Slices } from '../snapshot';
 import type { GatewayStream, HeaderRecord, HydrationResult, SnapshotMeta, SnapshotRecord } from '../snapshot';
 import { mute } from './mute';
 import type { DispatchRecord } from './wire';
@@ -16,10 +16,21 @@ export class CacheReceiver {
     private readonly expected: SnapshotMeta,
   ) {}
 
+  /**
+   * The headers of all processes that the caches come from; nothing may be taken before.
+   * @throws SnapshotError when the caches cannot be taken over
+   */
+  begin(headers: readonly HeaderRecord[]): void {
+    const hydration = new Hydration(this.manager, this.client, mergeHeaders(headers, this.expected));
+    hydration.check();
+    this.#unmute = mute(this.client);
+    hydration.begin();
+    this.#hydration = hydration;
+  }
+
   /** @throws SnapshotError when the caches cannot be taken over; the client is of no use then */
-  async take(record: HeaderRecord | SnapshotRecord | DispatchRecord): Promise<void> {
-    if (record.k === 'header') this.#begin(record);
-    else if (record.k === 'dispatch') this.#need().applyDispatch(record.shard, record.t, record.d);
+  async take(record: SnapshotRecord | DispatchRecord): Promise<void> {
+    if (record.k === 'dispatch') this.#need().applyDispatch(record.shard, record.t, record.d);
     else this.#need().apply(record);
     if (this.#slices.over) await this.#slices.pause();
   }
@@ -36,15 +47,6 @@ export class CacheReceiver {
   abandon(): void {
     this.#unmute?.();
     this.#hydration?.abandon();
-  }
-
-  #begin(header: HeaderRecord): void {
-    checkMeta(header.meta, this.expected);
-    const hydration = new Hydration(this.manager, this.client, header);
-    hydration.check();
-    this.#unmute = mute(this.client);
-    hydration.begin();
-    this.#hydration = hydration;
   }
 
   #need(): Hydration {

@@ -1,13 +1,10 @@
-import { createConnection, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'discord.js';
-import type { HandoffReport, ShardSession } from '../../ipc/messages';
-import { processStartTime } from '../../ipc/process-start-time';
+import type { HandoffReport, Heir, ShardSession } from '../../ipc/messages';
 import type { SnapshotMeta } from '../snapshot';
 import type { BotState } from './bot-state';
-import { CacheSender } from './cache-sender';
 import { countDropped } from './dropped';
-import { readRecords, RecordStream, type FromPredecessor, type FromSuccessor } from './wire';
+import { HeirLink } from './heir-link';
 
 /** A client that gives its sessions away. */
 export interface HandingClient {
@@ -25,24 +22,26 @@ export interface HandingClient {
 }
 
 export interface PredecessorOptions {
-  socketPath: string;
+  heirs: readonly Heir[];
   messagesPerChannel: number;
   handing: HandingClient;
   state: BotState;
   report: (report: HandoffReport) => void;
+  /** Saves sessions and caches of these shards where the supervisor finds them. */
+  leave: (shardIds: readonly number[]) => Promise<void>;
 }
 
-/** The gateway, or the successor, has this long to say something after the cut, ms; then the sessions are taken back. */
+/** The gateway, or the successor, has this long to say something after the cut, ms; then it counts as dead. */
 const SERVING_TIMEOUT_MS = 10_000;
-/** A killed process is gone within this time, ms. */
-const KILL_TIMEOUT_MS = 2_000;
-const POLL_MS = 5;
 
-/** One handoff, seen by the process that is replaced. */
+/**
+ * One handoff, seen by a process that is replaced. One heir stands for all its shards: should it die after the cut, the
+ * sessions are taken back. With several, others may serve by then, and what they have cannot be had back: there the
+ * shards of the dead one are left for the process that takes its place.
+ */
 export class Predecessor {
   #isCut = false;
-  #successor: { pid: number; startTime: string } | null = null;
-  #socket: Socket | null = null;
+  #links: HeirLink[] = [];
 
   constructor(private readonly options: PredecessorOptions) {}
 
@@ -51,53 +50,50 @@ export class Predecessor {
     return this.#isCut;
   }
 
-  /** Gives up before the cut: the successor ends, this process goes on. */
+  /** Gives up before the cut: the successors end, this process goes on. */
   abort(): void {
-    if (!this.#isCut) this.#socket?.destroy();
+    if (!this.#isCut) this.#close();
   }
 
-  /** @returns true when the successor serves; false when this process goes on serving. Never rejects. */
+  /** @returns true when its shards are others' now; false when this process goes on serving. Never rejects. */
   async run(): Promise<boolean> {
-    const { handing, socketPath, report } = this.options;
+    const { handing, heirs, report } = this.options;
     const obstacle = handing.obstacle();
     if (obstacle !== null) {
       report({ step: 'failed', reason: obstacle, restart: true });
       return false;
     }
-    const socket = createConnection(socketPath);
-    this.#socket = socket;
-    socket.on('error', () => undefined); // told by the end of the records
+    const links = heirs.map((heir) => new HeirLink(heir, handing));
+    this.#links = links;
+    const stopJournal = handing.journal((shard, t, d) => {
+      for (const link of links) link.dispatched(shard, t, d);
+    });
     try {
-      await this.#handOver(socket);
-      return true;
+      await this.#copy(links);
+      await this.#cut(links);
     } catch (error) {
-      socket.destroy();
       const reason = (error as Error).message;
-      if (!this.#isCut) report({ step: 'failed', reason, restart: false });
-      else await this.#takeBack(reason);
+      if (this.#isCut) await this.#takeBack(links, reason);
+      else {
+        this.#close();
+        report({ step: 'failed', reason, restart: false });
+      }
       return false;
-    }
-  }
-
-  async #handOver(socket: Socket): Promise<void> {
-    const { handing, messagesPerChannel } = this.options;
-    const stream = new RecordStream(socket);
-    const send = (record: FromPredecessor): void => void stream.add(record);
-    const sender = new CacheSender(handing.client, handing.meta, stream, { messagesPerChannel });
-    const stopJournal = handing.journal((shard, t, d) => sender.dispatched(shard, t, d));
-    try {
-      const heard = this.#listen(socket, stream);
-      await Promise.race([sender.copy(), heard.ended]);
-      send({ k: 'copied', sessions: handing.sessions() });
-      await Promise.race([heard.wantsCut, heard.ended]);
-      await this.#cut(stream);
-      await this.#withinServingTime(Promise.race([heard.serves, heard.ended]));
     } finally {
       stopJournal();
     }
+    return this.#settle(links);
   }
 
-  async #cut(stream: RecordStream): Promise<void> {
+  /** One after the other, in the order of the supervisor: an heir of two predecessors is served by both in turn. */
+  async #copy(links: readonly HeirLink[]): Promise<void> {
+    const anyEnd = Promise.race(links.map(({ ended }) => ended));
+    anyEnd.catch(() => undefined); // after the cut each is waited for by itself
+    for (const link of links) await Promise.race([link.copy(this.options.messagesPerChannel), anyEnd]);
+    await Promise.race([Promise.all(links.map(({ wantsCut }) => wantsCut)), anyEnd]);
+  }
+
+  async #cut(links: readonly HeirLink[]): Promise<void> {
     const { handing, state } = this.options;
     const obstacle = handing.obstacle();
     if (obstacle !== null) throw new Error(obstacle);
@@ -105,75 +101,53 @@ export class Predecessor {
     const at = Date.now();
     await handing.cut();
     const dropped = countDropped(handing.client);
-    const record: FromPredecessor = {
-      k: 'cut',
-      at,
-      sessions: handing.sessions(),
-      dropped,
-      state: await state.export(),
-    };
-    stream.add(record);
-    stream.write();
+    const exported = await state.export();
+    for (const link of links) link.cut({ k: 'cut', at, sessions: handing.sessions(), dropped, state: exported });
   }
 
-  /** What the successor says, as promises; `ended` only ever rejects. */
-  #listen(
-    socket: Socket,
-    stream: RecordStream,
-  ): { wantsCut: Promise<void>; serves: Promise<void>; ended: Promise<never> } {
-    let wants = (): void => undefined;
-    let serves = (): void => undefined;
-    const promises = {
-      wantsCut: new Promise<void>((resolve) => (wants = resolve)),
-      serves: new Promise<void>((resolve) => (serves = resolve)),
-    };
-    const read = async (): Promise<never> => {
-      for await (const record of readRecords<FromSuccessor>(socket)) {
-        if (record.k === 'successor') this.#successor = record;
-        else if (record.k === 'mark') {
-          stream.add(record);
-          stream.write();
-        } else if (record.k === 'cut') wants();
-        else serves();
+  /** After the cut. @returns false when the sessions were taken back */
+  async #settle(links: readonly HeirLink[]): Promise<boolean> {
+    const dead: { link: HeirLink; reason: string }[] = [];
+    const settled = links.map(async (link) => {
+      try {
+        await withinServingTime(Promise.race([link.serves, link.ended]));
+      } catch (error) {
+        await link.end();
+        dead.push({ link, reason: (error as Error).message });
       }
-      throw new Error('the successor has ended');
-    };
-    const ended = read();
-    ended.catch(() => undefined); // it also ends when nobody waits for it any more
-    return { ...promises, ended };
-  }
-
-  async #withinServingTime(answered: Promise<void>): Promise<void> {
-    const timer = new AbortController();
-    const late = delay(SERVING_TIMEOUT_MS, undefined, { signal: timer.signal }).then(() => {
-      throw new Error(`the successor was not answered by Discord within ${SERVING_TIMEOUT_MS / 1_000} s`);
     });
-    try {
-      await Promise.race([answered, late]);
-    } finally {
-      timer.abort();
-      late.catch(() => undefined);
+    await Promise.all(settled);
+    const [first] = dead;
+    if (first === undefined) return true;
+    if (first.link.heir.isSole) {
+      await this.#takeBack(links, first.reason);
+      return false;
     }
+    await this.options.leave(dead.flatMap(({ link }) => link.heir.shardIds));
+    return true;
   }
 
-  /** Only when the successor is certainly dead: two processes that resume one session would throw each other out. */
-  async #takeBack(reason: string): Promise<void> {
-    const successor = this.#successor;
-    if (successor !== null) {
-      const isAlive = (): boolean => processStartTime(successor.pid) === successor.startTime;
-      if (isAlive()) kill(successor.pid);
-      for (const end = Date.now() + KILL_TIMEOUT_MS; isAlive() && Date.now() < end;) await delay(POLL_MS);
-    }
+  async #takeBack(links: readonly HeirLink[], reason: string): Promise<void> {
+    await Promise.all(links.map((link) => link.end()));
     this.#isCut = false;
     this.options.handing.rollBack();
     this.options.report({ step: 'rolled-back', reason });
   }
+
+  #close(): void {
+    for (const link of this.#links) link.close();
+  }
 }
 
-function kill(pid: number): void {
+async function withinServingTime(answered: Promise<void>): Promise<void> {
+  const timer = new AbortController();
+  const late = delay(SERVING_TIMEOUT_MS, undefined, { signal: timer.signal }).then(() => {
+    throw new Error(`the successor was not answered by Discord within ${SERVING_TIMEOUT_MS / 1_000} s`);
+  });
   try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // ended meanwhile
+    await Promise.race([answered, late]);
+  } finally {
+    timer.abort();
+    late.catch(() => undefined);
   }
 }

@@ -34,12 +34,22 @@ const NEVER_MS = 2 ** 31 - 1;
 const DEFAULT_GUILD_TIMEOUT_MS = 15_000;
 /** Bit of the Guilds intent. */
 const GUILDS_INTENT = 1;
+/** Records after which what follows is not a guild's any more. */
+const BELONGS_TO_NO_GUILD: ReadonlySet<SnapshotRecord['k']> = new Set([
+  'dms',
+  'users',
+  'entitlements',
+  'uncachedUsers',
+]);
 const READY_POLL_MS = 2;
 const READY_POLLS = 1000;
 
-/** One run of a snapshot into a fresh client. */
+/** One run of a snapshot into a fresh client. Records of shards that the header does not name are passed over. */
 export class Hydration {
   readonly #slices = new Slices();
+  readonly #shardIds: ReadonlySet<number>;
+  /** The records that follow belong to a guild of another cluster's. */
+  #passing = false;
   #guilds = 0;
   #skipped = 0;
   #guildTimeout = DEFAULT_GUILD_TIMEOUT_MS;
@@ -48,7 +58,9 @@ export class Hydration {
     private readonly manager: GatewayStream,
     private readonly client: Client,
     private readonly header: HeaderRecord,
-  ) {}
+  ) {
+    this.#shardIds = new Set(header.meta.shardIds);
+  }
 
   async run(records: AsyncIterable<SnapshotRecord>): Promise<HydrationResult> {
     this.check();
@@ -107,6 +119,7 @@ export class Hydration {
 
   /** What the client's gateway brought to the process that is copied. Listeners of the bot are the caller's business. */
   applyDispatch(shardId: number, t: string, d: Payload): void {
+    if (!this.#shardIds.has(shardId)) return;
     const { ws } = this.client;
     const before = ws.status;
     // Else discord.js would keep it until the client is ready.
@@ -175,6 +188,9 @@ export class Hydration {
 
   /** @throws {SnapshotError} when a guild cannot be restored */
   apply(record: SnapshotRecord): void {
+    if (record.k === 'guild') this.#passing = !this.#shardIds.has(record.shard);
+    else if (BELONGS_TO_NO_GUILD.has(record.k)) this.#passing = false;
+    if (this.#passing) return;
     switch (record.k) {
       case 'guild':
         this.#addGuild(record);

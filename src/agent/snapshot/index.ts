@@ -11,7 +11,7 @@ export { SnapshotError } from './errors';
 export type { HeaderRecord, Payload, SnapshotMeta, SnapshotRecord } from './format';
 export { Hydration } from './hydrate';
 export type { GatewayStream, HydrationResult } from './hydrate';
-export { checkMeta, openSnapshot } from './open';
+export { mergeHeaders, openSnapshots, SnapshotFile } from './open';
 export type { Snapshot } from './open';
 export { Slices } from './slices';
 export { CacheCopy, snapshotHeader, writeSnapshot } from './write';

@@ -8,13 +8,13 @@ import { Hydration } from './hydrate';
 import type { GatewayStream, HydrationResult } from './hydrate';
 import { readLines, verifyRecords } from './record-file';
 
-/** A verified snapshot, ready to be given to a client that has not connected yet. */
+/** One or more verified snapshots, ready to be given to a client that has not connected yet. */
 export interface Snapshot {
-  /** Milliseconds since the epoch. */
+  /** Of the oldest, milliseconds since the epoch. */
   readonly createdAt: number;
   /** Id of the bot's user. */
   readonly userId: string;
-  /** Guilds named in it, the unavailable ones included. */
+  /** Guilds that it will bring, the unavailable ones included. */
   readonly guilds: number;
   /**
    * Fills the client's caches through the events of its gateway manager, until shards and client are ready. Meant for
@@ -26,70 +26,68 @@ export interface Snapshot {
 }
 
 /**
- * Opens a snapshot and verifies all of it: format, checksum, shards, version of discord.js.
- * @throws {SnapshotError} when it cannot be used, with the reason
+ * Opens the snapshots of the processes that had these shards, and verifies all of each: format, checksum, version of
+ * discord.js. They may hold further shards, which are left out.
+ * @throws {SnapshotError} when they cannot be used, with the reason
  */
-export async function openSnapshot(file: string, expected: SnapshotMeta): Promise<Snapshot> {
-  const handle = await openFile(file);
-  try {
-    const header = await readHeader(handle);
-    const end = await verifyRecords(handle);
-    checkMeta(header.meta, expected);
-    const { size, mtimeMs, ino } = await handle.stat();
-    return new SnapshotFile(file, header, { end, size, mtimeMs, ino });
-  } catch (error) {
-    if (error instanceof SnapshotError) throw error;
-    throw new SnapshotError(`the snapshot cannot be read: ${messageOf(error)}`, { cause: error });
-  } finally {
-    await handle.close();
-  }
+export async function openSnapshots(files: readonly string[], expected: SnapshotMeta): Promise<Snapshot> {
+  const parts: SnapshotFile[] = [];
+  for (const file of files) parts.push(await SnapshotFile.open(file));
+  const header = mergeHeaders(
+    parts.map((part) => part.header),
+    expected,
+  );
+  return {
+    createdAt: header.createdAt,
+    userId: String(header.user['id']),
+    guilds: header.shards.reduce((sum, shard) => sum + shard.guilds.length, 0),
+    hydrate: (manager, client) => new Hydration(manager, client, header).run(recordsOf(parts)),
+  };
 }
 
-interface Verified {
-  /** Bytes before the footer. */
-  end: number;
-  size: number;
-  mtimeMs: number;
-  ino: number;
+async function* recordsOf(parts: readonly SnapshotFile[]): AsyncGenerator<SnapshotRecord, void, void> {
+  for (const part of parts) yield* part.records();
 }
 
-class SnapshotFile implements Snapshot {
-  constructor(
+/** A snapshot file that was found whole. */
+export class SnapshotFile {
+  private constructor(
     private readonly file: string,
-    private readonly header: HeaderRecord,
-    private readonly verified: Verified,
+    readonly header: HeaderRecord,
+    private readonly verified: { end: number; size: number; mtimeMs: number; ino: number },
   ) {}
 
-  get createdAt(): number {
-    return this.header.createdAt;
+  /** @throws {SnapshotError} when it cannot be used, with the reason */
+  static async open(file: string): Promise<SnapshotFile> {
+    const handle = await openFile(file);
+    try {
+      const header = await readHeader(handle);
+      const end = await verifyRecords(handle);
+      const { size, mtimeMs, ino } = await handle.stat();
+      return new SnapshotFile(file, header, { end, size, mtimeMs, ino });
+    } catch (error) {
+      if (error instanceof SnapshotError) throw error;
+      throw new SnapshotError(`the snapshot cannot be read: ${messageOf(error)}`, { cause: error });
+    } finally {
+      await handle.close();
+    }
   }
 
-  get userId(): string {
-    return String(this.header.user['id']);
-  }
-
-  get guilds(): number {
-    return this.header.shards.reduce((sum, shard) => sum + shard.guilds.length, 0);
-  }
-
-  async hydrate(manager: GatewayStream, client: Client): Promise<HydrationResult> {
+  /** What follows the header. */
+  async *records(): AsyncGenerator<SnapshotRecord, void, void> {
     const handle = await openFile(this.file);
     try {
       const { size, mtimeMs, ino } = await handle.stat();
       if (size !== this.verified.size || mtimeMs !== this.verified.mtimeMs || ino !== this.verified.ino) {
         throw new SnapshotError('the snapshot has changed since it was verified');
       }
-      return await new Hydration(manager, client, this.header).run(readRecords(handle, this.verified.end));
+      const lines = readLines(handle, this.verified.end);
+      await lines.next();
+      for await (const line of lines) yield JSON.parse(line) as SnapshotRecord;
     } finally {
       await handle.close();
     }
   }
-}
-
-async function* readRecords(handle: FileHandle, end: number): AsyncGenerator<SnapshotRecord, void, void> {
-  const lines = readLines(handle, end);
-  await lines.next();
-  for await (const line of lines) yield JSON.parse(line) as SnapshotRecord;
 }
 
 async function openFile(file: string): Promise<FileHandle> {
@@ -120,17 +118,37 @@ async function readHeader(handle: FileHandle): Promise<HeaderRecord> {
   return header as HeaderRecord;
 }
 
-/** @throws {SnapshotError} when the snapshot does not fit the process that opens it */
-export function checkMeta(found: SnapshotMeta, expected: SnapshotMeta): void {
+/**
+ * The header of all that several processes had of the shards that are expected. Pure.
+ * @throws {SnapshotError} when the snapshots do not fit each other, or the process that opens them
+ */
+export function mergeHeaders(found: readonly HeaderRecord[], expected: SnapshotMeta): HeaderRecord {
+  const [first] = found;
+  if (first === undefined) throw new SnapshotError('there is no snapshot');
+  for (const { meta, intents, user } of found) {
+    checkMeta(meta, expected);
+    if (intents !== first.intents) throw new SnapshotError('the snapshots are of different intents');
+    if (user['id'] !== first.user['id']) throw new SnapshotError('the snapshots are of different bots');
+  }
+  const shards = new Map(found.flatMap((header) => header.shards.map((shard) => [shard.id, shard] as const)));
+  const wanted = expected.shardIds.flatMap((id) => shards.get(id) ?? []);
+  if (wanted.length < expected.shardIds.length) {
+    throw new SnapshotError(
+      `the snapshot is of shards ${list([...shards.keys()])}, this cluster has ${list(expected.shardIds)}`,
+    );
+  }
+  return {
+    ...first,
+    createdAt: Math.min(...found.map(({ createdAt }) => createdAt)),
+    meta: { ...first.meta, shardIds: [...expected.shardIds] },
+    shards: wanted,
+  };
+}
+
+function checkMeta(found: SnapshotMeta, expected: SnapshotMeta): void {
   if (found.totalShards !== expected.totalShards) {
     throw new SnapshotError(
       `the snapshot is of ${found.totalShards} shards in all, this start has ${expected.totalShards}`,
-    );
-  }
-  const list = (ids: number[]) => [...ids].sort((a, b) => a - b).join(', ');
-  if (list(found.shardIds) !== list(expected.shardIds)) {
-    throw new SnapshotError(
-      `the snapshot is of shards ${list(found.shardIds)}, this cluster has ${list(expected.shardIds)}`,
     );
   }
   const major = (version: string) => version.split('.', 1)[0];
@@ -139,6 +157,10 @@ export function checkMeta(found: SnapshotMeta, expected: SnapshotMeta): void {
       `the snapshot was made by discord.js ${found.discordJs}, the bot uses ${expected.discordJs}`,
     );
   }
+}
+
+function list(ids: readonly number[]): string {
+  return [...ids].sort((a, b) => a - b).join(', ');
 }
 
 function messageOf(error: unknown): string {

@@ -88,7 +88,7 @@ function isLimited(cache: object): boolean {
 }
 
 /**
- * One run over the caches of a client, in time slices. The client may go on serving meanwhile; `awaits` tells which guilds
+ * One run over the caches of a client, or over those of some of its shards, in time slices. The client may go on serving meanwhile; `awaits` tells which guilds
  * are still to come, so that a journal kept beside it knows what the copy will hold anyway.
  */
 export class CacheCopy {
@@ -98,6 +98,8 @@ export class CacheCopy {
   readonly #queue: { guild: Guild; shardId: number }[];
   readonly #awaited: Set<string>;
   readonly #messagesPerChannel: number;
+  readonly #shardIds: ReadonlySet<number>;
+  readonly #totalShards: number;
 
   /** Takes note of the guilds and writes the header at once, in this turn of the event loop. */
   constructor(
@@ -108,6 +110,8 @@ export class CacheCopy {
   ) {
     this.#users = new UserEncoder(client.users.cache);
     this.#messagesPerChannel = messagesPerChannel;
+    this.#shardIds = new Set(header.meta.shardIds);
+    this.#totalShards = header.meta.totalShards;
     this.#queue = Array.from(guildsByShard(client, header.meta)).flatMap(([shardId, guilds]) => {
       return guilds.map((guild) => ({ guild, shardId }));
     });
@@ -194,12 +198,24 @@ export class CacheCopy {
     // In a limited cache the order of arrival decided who is in it: all are written, last.
     const cache = this.client.users.cache;
     const all = isLimited(cache);
-    const rest = filter(cache.values(), (user) => all || !users.seen.has(user.id));
+    const elsewhere = await this.#membersElsewhere();
+    const rest = filter(cache.values(), ({ id }) => (users.seen.has(id) ? all : !elsewhere.has(id)));
     await this.#addAll(
       rest,
       (user) => users.encodeAgain(user),
       (entries) => ({ k: 'users', d: entries }),
     );
+  }
+
+  /** Ids of the members of guilds that are not part of this copy: users that came with them belong to another one. */
+  async #membersElsewhere(): Promise<Set<string>> {
+    const found = new Set<string>();
+    for (const guild of this.client.guilds.cache.values()) {
+      if (this.#shardIds.has(shardOf(guild, this.#totalShards))) continue;
+      for (const id of guild.members.cache.keys()) found.add(id);
+      if (this.#slices.over) await this.#slices.pause();
+    }
+    return found;
   }
 
   async #addThread(thread: AnyThreadChannel): Promise<void> {

@@ -30,6 +30,7 @@ export interface HandoffOptions {
   predecessor: Incarnation;
   successor: Incarnation;
   socketPath: string;
+  shardIds: readonly number[];
   settings: HandoffSettings;
   clock: Clock;
   onStep: (step: HandoffStep) => void;
@@ -102,12 +103,13 @@ export class Handoff {
   }
 
   async #lead(signal: AbortSignal): Promise<Served> {
-    const { predecessor, successor, settings, socketPath, onStep } = this.options;
+    const { predecessor, successor, settings, socketPath, shardIds, onStep } = this.options;
     const { messagesPerChannel, drainMs } = settings;
     onStep('booting');
     await this.#until('waiting', settings.bootTimeoutMs, 'the successor did not call client.login()', signal);
     onStep('copying');
-    predecessor.send({ t: 'hand-over', socketPath, messagesPerChannel, drainMs });
+    const heirs = [{ socketPath, shardIds: [...shardIds], isSole: true }];
+    predecessor.send({ t: 'hand-over', heirs, messagesPerChannel, drainMs });
     await this.#until('copied', settings.copyTimeoutMs, 'the caches were not copied', signal);
     onStep('connecting');
     await this.#until('level', settings.connectTimeoutMs, 'the successor did not connect', signal);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GatewayIntentBits, Options, Partials } from 'discord.js';
 import type { ClientOptions } from 'discord.js';
-import { openSnapshot, writeSnapshot } from '../../../src/agent/snapshot';
+import { openSnapshots, writeSnapshot } from '../../../src/agent/snapshot';
 import { Changes } from './support/changes';
 import { differences } from './support/compare';
 import { ALL_INTENTS, BOT_ID, offlineClient, whenReady } from './support/offline-client';
@@ -55,7 +55,7 @@ async function livedClient(seed: number, options: Partial<ClientOptions>): Promi
 
 async function restored(file: string, options: Partial<ClientOptions>): Promise<OfflineClient> {
   const fresh = await newClient(options);
-  const snapshot = await openSnapshot(file, META);
+  const snapshot = await openSnapshots([file], META);
   const { skipped } = await snapshot.hydrate(fresh.manager, fresh.client);
   expect(skipped).toBe(0);
   return fresh;

@@ -19,13 +19,17 @@ export const ALL_INTENTS = Object.values(GatewayIntentBits).reduce<number>(
   0,
 );
 
-export async function offlineClient(options: Partial<ClientOptions> = {}, totalShards = 1): Promise<OfflineClient> {
+export async function offlineClient(
+  options: Partial<ClientOptions> = {},
+  totalShards = 1,
+  shardIds = Array.from({ length: totalShards }, (_, id) => id),
+): Promise<OfflineClient> {
   let manager: GatewayStream | undefined;
   const client = new Client({
     intents: ALL_INTENTS,
     waitGuildTimeout: 20,
     ...options,
-    shards: Array.from({ length: totalShards }, (_, id) => id),
+    shards: shardIds,
     shardCount: totalShards,
     rest: { makeRequest: gatewayInformation },
     ws: {
