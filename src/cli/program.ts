@@ -303,6 +303,21 @@ function defineDeploy(define: Define, act: Act, program: Command): void {
   ])
     .option('--json', 'Print JSON.')
     .action(act(async () => (await import('./commands/releases.js')).releases));
+  define(program, 'scale', 'Group the shards into other clusters while they serve.', [
+    'botctl scale --clusters 8',
+    'botctl scale --shards-per-cluster 16',
+    'botctl scale --clusters 8 --dry-run',
+  ])
+    .addOption(new Option('--clusters <n>', 'So many, of as many shards each as can be.').argParser(number(1, 100_000)))
+    .addOption(
+      new Option('--shards-per-cluster <n>', 'Clusters of so many shards, the last one of the rest.')
+        .argParser(number(1, 100_000))
+        .conflicts('clusters'),
+    )
+    .option('--cold', 'Stop the old clusters before the new ones start: for a bot that cannot run twice.')
+    .option('--dry-run', 'Only say what would be done.')
+    .option('--force', 'Scale although an incident is open, a cluster is not ready, or memory is short.')
+    .action(act(async () => (await import('./commands/scale.js')).scale));
   define(program, 'reload', 'Read the config again: clusters are replaced one by one where that is needed.', [
     'botctl reload',
   ]).action(act(async () => (await import('./commands/reload.js')).reload));

@@ -14,6 +14,7 @@ import {
 } from './contract';
 import type { DeployRequest, RollbackRequest, RolloutOrder } from './deploy-contract';
 import type { RecoverRequest, RecoveryOverview } from './recovery-contract';
+import type { ScaleRequest } from './scale-contract';
 import {
   INCIDENTS_PATH,
   type IncidentDetail,
@@ -170,6 +171,10 @@ export class ControlClient {
 
   async maintenance({ timeoutMs = 10_000 }: { timeoutMs?: number } = {}): Promise<MaintenanceOverview> {
     return (await this.#get('/v1/maintenance', timeoutMs)) as MaintenanceOverview;
+  }
+
+  async scale(request: ScaleRequest, onProgress: (line: Progress) => void): Promise<Progress> {
+    return await this.#stream('/v1/scale', request, onProgress);
   }
 
   async maintain(request: MaintainRequest, onProgress: (line: Progress) => void): Promise<Progress> {

@@ -6,6 +6,7 @@
 import type { CapacityReport, CapacityStatus } from '../capacity/report';
 import type { GuardSnapshot } from '../rest-guard/stats';
 import type { DeployHandlers, DeployStatus } from './deploy-contract';
+import type { ScaleHandlers } from './scale-contract';
 import type { OutageStatus, RecoverRequest, RecoveryOverview } from './recovery-contract';
 import type { IncidentHandlers, IncidentStatus } from './incidents';
 import type {
@@ -375,7 +376,7 @@ export interface ApiError {
 }
 
 /** Routes; `progress` routes answer with newline-delimited `Progress`. */
-export interface ControlHandlers extends DeployHandlers {
+export interface ControlHandlers extends DeployHandlers, ScaleHandlers {
   incidents: IncidentHandlers;
   /** GET /v1/status */
   status(): Status;

@@ -1,6 +1,7 @@
 import type { MaintainRequest } from './maintenance-contract';
 import { ControlError, type MoveRequest, type RebalanceRequest, type RestartRequest } from './contract';
 import type { RecoverRequest } from './recovery-contract';
+import type { ScaleRequest } from './scale-contract';
 
 /*
  * What comes over the control socket, checked: a newer or older botctl may be at the other end.
@@ -36,6 +37,23 @@ export function parseRecover(text: string): RecoverRequest {
   if (scope !== undefined && typeof scope !== 'string') throw new ControlError(400, 'scope must be text');
   if (typeof dryRun !== 'boolean') throw new ControlError(400, 'dryRun must be true or false');
   return { type, dryRun, ...(scope !== undefined && { scope }) };
+}
+
+export function parseScale(text: string): ScaleRequest {
+  const example = '{"clusters": 4}';
+  const body = parseBody(text, ['clusters', 'shardsPerCluster', 'cold', 'dryRun', 'force'], example);
+  const keys = (['clusters', 'shardsPerCluster'] as const).filter((key) => body[key] !== undefined);
+  const [key, second] = keys;
+  if (key === undefined || second !== undefined) {
+    throw new ControlError(400, 'give clusters or shardsPerCluster, one of the two', `such as ${example}`);
+  }
+  const value = count(body, key);
+  if (value === 0) throw new ControlError(400, `${key} must be 1 or more`);
+  const { cold = false, dryRun = false, force = false } = body;
+  if (typeof cold !== 'boolean') throw new ControlError(400, 'cold must be true or false');
+  if (typeof dryRun !== 'boolean') throw new ControlError(400, 'dryRun must be true or false');
+  if (typeof force !== 'boolean') throw new ControlError(400, 'force must be true or false');
+  return { [key]: value, cold, dryRun, force };
 }
 
 export function parseRebalance(text: string): RebalanceRequest {

@@ -4,7 +4,15 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { ControlError, type ApiError, type ControlHandlers, type Progress } from './contract';
 import { deployRoute } from './deploy-routes';
-import { parseAbort, parseMaintain, parseMove, parseRebalance, parseRecover, parseRestart } from './requests';
+import {
+  parseAbort,
+  parseMaintain,
+  parseMove,
+  parseRebalance,
+  parseRecover,
+  parseRestart,
+  parseScale,
+} from './requests';
 import { INCIDENTS_PATH, answerIncidents } from './incidents';
 import { MAX_SOCKET_PATH_BYTES, ensurePrivateDir } from './socket-path';
 
@@ -183,6 +191,12 @@ export class ControlServer {
         allow(request, response, 'GET');
         sendJson(response, 200, await handlers.maintenance());
         return;
+      case '/v1/scale': {
+        allow(request, response, 'POST');
+        const scale = parseScale(await readBody(request));
+        await this.#progress(response, (onProgress) => handlers.scale(scale, onProgress));
+        return;
+      }
       case '/v1/maintain': {
         allow(request, response, 'POST');
         const maintain = parseMaintain(await readBody(request));

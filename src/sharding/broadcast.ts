@@ -8,6 +8,8 @@ export interface BroadcastMember {
   readonly unavailable: string | null;
   /** Hands one message to the bot's process. */
   deliver(message: unknown): void;
+  /** Hands the answer to a question to the process that asked, which may have been succeeded meanwhile. */
+  reply(message: unknown): void;
 }
 
 export interface BroadcastOptions {
@@ -91,8 +93,8 @@ export class Broadcaster {
 
   #serve(from: BroadcastMember, reply: object, shard: unknown, request: Request): void {
     this.#perform(request, typeof shard === 'number' ? shard : undefined).then(
-      (result) => from.deliver({ ...reply, _result: result }),
-      (error: unknown) => from.deliver({ ...reply, _error: toPlain(error) }),
+      (result) => from.reply({ ...reply, _result: result }),
+      (error: unknown) => from.reply({ ...reply, _error: toPlain(error) }),
     );
   }
 

@@ -105,6 +105,12 @@ export interface ObservedCluster {
   handoff: HandoffStep | null;
 }
 
+/** `over`: it has come to its end, and all clusters have been told. */
+export interface RegroupUnderWay {
+  abort: AbortController;
+  over: Promise<unknown>;
+}
+
 type Rest =
   | { state: 'waiting' | 'stopped' }
   | { state: 'backoff' | 'crash-loop'; retryAt: number; cancel: () => void }
@@ -142,7 +148,11 @@ export class Cluster implements BroadcastMember {
   #successor: Incarnation | null = null;
   /** Those that have been succeeded and not ended yet. */
   readonly #retiring = new Set<Incarnation>();
-  #handoff: { step: HandoffStep; abort: AbortController; over: Promise<unknown> } | null = null;
+  #handoff: ({ step: HandoffStep } & RegroupUnderWay) | null = null;
+  /** Its samples wait. */
+  #isSilent = false;
+  /** Other clusters have its shards. */
+  #isGone = false;
   #rest: Rest = { state: 'waiting' };
   #stopping = false;
   /** A cause that concerns the whole bot is latched: no new process until an operator starts it. */
@@ -165,6 +175,11 @@ export class Cluster implements BroadcastMember {
     this.#deps = deps;
     this.#policy = new RestartPolicy(deps.settings.restart);
     this.#table = new ShardTable(plan.shardIds, deps.clock);
+  }
+
+  /** IDENTIFYs that its processes have spent. */
+  get identifies(): number {
+    return this.#table.identifies;
   }
 
   /** What the cluster runs, and respawns on. */
@@ -243,7 +258,7 @@ export class Cluster implements BroadcastMember {
 
   /** Starts the process now. `operator`: asked for by hand, so its identifies may use the reserve. */
   start({ operator = false }: { operator?: boolean } = {}): void {
-    if (this.#run !== null) return;
+    if (this.#run !== null || this.#isGone) return;
     if ('cancel' in this.#rest) this.#rest.cancel();
     this.#rest = { state: 'waiting' };
     this.#stopping = false;
@@ -252,7 +267,7 @@ export class Cluster implements BroadcastMember {
     const saved = sessions.take(totalShards, this.shardIds);
     const resume = saved === null ? {} : { resume: saved };
     try {
-      const run = this.#launch(this.#spec, () => resume, { operator, successorOf: null });
+      const run = this.#launch(this.#spec, () => resume, { operator, successorOf: [] });
       run.resumeSnapshots = (saved ?? []).map(({ snapshot }) => snapshot);
       this.#begin(run);
       const { pid } = run.process;
@@ -286,7 +301,7 @@ export class Cluster implements BroadcastMember {
       adopted: true,
       operator: false,
       offsets: { out: entry.outOffset, err: entry.errOffset },
-      successorOf: null,
+      successorOf: [],
     });
     this.#begin(run);
     this.#emit({ type: 'cluster.adopted', cluster: this.id, pid: process.pid, incarnation: run.id });
@@ -385,24 +400,25 @@ export class Cluster implements BroadcastMember {
       dropped: served?.dropped ?? null,
     });
     if (signal?.aborted === true) return outcome('kept', 'it was given up before it began', null);
+    if (this.#isGone) return outcome('kept', 'other clusters have its shards by now', null);
     const step = (name: HandoffStep): void => onStep?.(name);
     this.#policy.reset();
-    const obstacle = cold ? 'a restart was asked for' : this.#obstacle();
+    const obstacle = cold ? 'a restart was asked for' : this.obstacle;
     if (obstacle !== null) return outcome('restart', await this.#restart(spec, operator, obstacle, step), null);
 
     const result = await this.#handOver(spec, operator, step, signal ?? null);
     if (result.ok) {
-      await this.#settled();
+      await this.settled();
       return outcome('handoff', null, result.served);
     }
     this.#emit({ type: 'cluster.handoff-failed', cluster: this.id, reason: result.reason });
     if (result.restart) return outcome('restart', await this.#restart(spec, operator, result.reason, step), null);
-    if (!this.#stopping) await this.#settled();
+    if (!this.#stopping) await this.settled();
     return outcome('kept', result.reason, null);
   }
 
   /** Why sessions and caches cannot go over to another process now, or null. */
-  #obstacle(): string | null {
+  get obstacle(): string | null {
     const run = this.#run;
     if (this.#deps.settings.handoff === null) return 'handoffs are switched off (sharding.handoff.enabled)';
     if (run === null) return 'it does not run';
@@ -421,7 +437,7 @@ export class Cluster implements BroadcastMember {
     this.#spec = spec;
     step('starting');
     this.start({ operator });
-    await this.#settled();
+    await this.settled();
     return reason;
   }
 
@@ -432,12 +448,12 @@ export class Cluster implements BroadcastMember {
     signal: AbortSignal | null,
   ): Promise<HandoffResult> {
     const predecessor = this.#run;
-    const { settings, clock, socketDir } = this.#deps;
+    const { settings, clock } = this.#deps;
     if (predecessor === null || settings.handoff === null) return { ok: false, reason: 'it has ended', restart: true };
     let successor: Incarnation;
     try {
-      const extra = (id: string) => ({ handoff: { socketPath: join(socketDir, `${id}.sock`), predecessors: 1 } });
-      successor = this.#launch(spec, extra, { operator, successorOf: predecessor.id });
+      const extra = (id: string) => ({ handoff: { socketPath: this.socketOf(id), predecessors: 1 } });
+      successor = this.#launch(spec, extra, { operator, successorOf: [predecessor.id] });
     } catch (error) {
       return { ok: false, reason: `its successor could not be started: ${(error as Error).message}`, restart: false };
     }
@@ -451,7 +467,7 @@ export class Cluster implements BroadcastMember {
     const leader = new Handoff({
       predecessor,
       successor,
-      socketPath: join(socketDir, `${successor.id}.sock`),
+      socketPath: this.socketOf(successor.id),
       shardIds: this.shardIds,
       settings: settings.handoff,
       clock,
@@ -461,7 +477,7 @@ export class Cluster implements BroadcastMember {
     const over = leading.then((result) => {
       if (result.ok) this.#succeed(predecessor, successor, result.served);
       else predecessor.ceding = false;
-      rmSync(join(socketDir, `${successor.id}.sock`), { force: true });
+      rmSync(this.socketOf(successor.id), { force: true });
     });
     this.#handoff = { step: 'booting', abort, over };
     const result = await leading;
@@ -476,20 +492,8 @@ export class Cluster implements BroadcastMember {
 
   /** The successor serves: from now on it is the cluster. */
   #succeed(predecessor: Incarnation, successor: Incarnation, served: Served): void {
-    predecessor.retired = true;
-    predecessor.hang?.stop();
-    predecessor.cancelWatchdog();
-    this.#retiring.add(predecessor);
-    successor.successorOf = null;
-    this.#successor = null;
-    this.#spec = successor.spec;
-    this.#begin(successor);
-    this.#keepRoster(successor);
-    this.#keepRoster(predecessor);
-    this.#table.reset();
-    this.#sessions.clear();
-    for (const report of served.shards) this.#table.update(report);
-    for (const session of served.sessions) this.#sessions.set(session.shardId, session);
+    this.#setRetiring(predecessor);
+    this.#become(successor, served);
     this.#emit({
       type: 'cluster.handed-over',
       cluster: this.id,
@@ -499,8 +503,127 @@ export class Cluster implements BroadcastMember {
       gapMs: served.gapMs,
       dropped: served.dropped,
     });
+    this.#noteServing(successor);
+  }
+
+  #setRetiring(predecessor: Incarnation): void {
+    predecessor.retired = true;
+    predecessor.hang?.stop();
+    predecessor.cancelWatchdog();
+    this.#retiring.add(predecessor);
+    this.#keepRoster(predecessor);
+  }
+
+  #become(successor: Incarnation, served: Served): void {
+    successor.successorOf = [];
+    this.#successor = null;
+    this.#spec = successor.spec;
+    this.#begin(successor);
+    this.#keepRoster(successor);
+    this.#table.reset();
+    this.#sessions.clear();
+    for (const report of served.shards) this.#table.update(report);
+    for (const session of served.sessions) this.#sessions.set(session.shardId, session);
+  }
+
+  #noteServing(successor: Incarnation): void {
     if (this.#table.allReady) this.#noteReady(successor);
     else this.#armWatchdog(successor);
+  }
+
+  /** Waits for the replacement that is under way, then keeps others away until the function that it gives is called. */
+  async claim(): Promise<() => void> {
+    const before = this.#replacing;
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    this.#replacing = before.then(() => held);
+    await before;
+    return release;
+  }
+
+  /** The process that is to give its shards to other clusters, until `kept` or `given`; null: there is none. */
+  give(regroup: RegroupUnderWay): Incarnation | null {
+    if (this.#run !== null) this.#handoff = { step: 'booting', ...regroup };
+    return this.#run;
+  }
+
+  /** It goes on as before. */
+  kept(): void {
+    if (this.#run !== null) this.#run.ceding = false;
+    this.#handoff = null;
+  }
+
+  /** Its shards are other clusters' now: what is left is a process that finishes its work. */
+  given(): void {
+    this.#isGone = true;
+    const run = this.#run;
+    if (run !== null) this.#setRetiring(run);
+    this.#run = null;
+    this.#rest = { state: 'stopped' };
+    this.#table.reset();
+    this.#sessions.clear();
+  }
+
+  /** After `given`: resolves when no process is left, within about this time, ms. */
+  async finished(withinMs: number): Promise<void> {
+    await Promise.all([...this.#retiring].map((run) => this.#retire(run, withinMs)));
+    this.#handoff = null;
+    this.#deps.onGone(this, 'has given its shards to other clusters');
+  }
+
+  /** Starts a process that waits for shards of others, until `taken` or `notTaken`. @throws LaunchError, file errors */
+  take(of: readonly string[], operator: boolean, regroup: RegroupUnderWay): Incarnation {
+    const extra = (id: string) => ({ handoff: { socketPath: this.socketOf(id), predecessors: of.length } });
+    const successor = this.#launch(this.#spec, extra, { operator, successorOf: of });
+    this.#successor = successor;
+    this.#handoff = { step: 'booting', ...regroup };
+    // A process that gives to it may be told under the same number.
+    this.#isSilent = true;
+    return successor;
+  }
+
+  /** Its process serves the shards. */
+  taken(served: Served): void {
+    const successor = this.#successor;
+    if (successor === null) return;
+    rmSync(this.socketOf(successor.id), { force: true });
+    this.#become(successor, served);
+    this.#emit({
+      type: 'cluster.formed',
+      cluster: this.id,
+      pid: successor.process.pid,
+      incarnation: successor.id,
+      shards: this.shardIds.length,
+      gapMs: served.gapMs,
+      dropped: served.dropped,
+    });
+    this.#noteServing(successor);
+    this.#handoff = null;
+  }
+
+  /** Its process has failed, and is gone. */
+  async notTaken(): Promise<void> {
+    this.#handoff = null;
+    const successor = this.#successor;
+    if (successor === null) return;
+    rmSync(this.socketOf(successor.id), { force: true });
+    await successor.ended;
+  }
+
+  /** Those that gave to it have told their last figures. */
+  speak(): void {
+    this.#isSilent = false;
+    if (this.#run !== null) this.#tellSamples(this.#run);
+  }
+
+  /** Where the step of a regroup is shown. */
+  note(step: HandoffStep): void {
+    if (this.#handoff !== null) this.#handoff.step = step;
+  }
+
+  /** Where a process listens for those that hand over to it. */
+  socketOf(incarnation: string): string {
+    return join(this.#deps.socketDir, `${incarnation}.sock`);
   }
 
   /** Waits for the end of a process that has given all away. */
@@ -517,7 +640,7 @@ export class Cluster implements BroadcastMember {
   }
 
   /** Ready, down, or slow beyond `SETTLE_TIMEOUT_MS`. */
-  async #settled(): Promise<void> {
+  async settled(): Promise<void> {
     const { clock } = this.#deps;
     const until = clock.now() + SETTLE_TIMEOUT_MS;
     while (!SETTLED.has(this.state) && clock.now() < until) {
@@ -551,6 +674,10 @@ export class Cluster implements BroadcastMember {
     this.#run?.link?.send({ t: 'bot', message });
   }
 
+  reply(message: unknown): void {
+    for (const { link } of this.#all) link?.send({ t: 'bot', message });
+  }
+
   /** Holds the cluster: another one met a cause that concerns all. A running process is left alone. */
   holdFatal(message: string): void {
     this.#held = true;
@@ -579,7 +706,7 @@ export class Cluster implements BroadcastMember {
   #launch(
     spec: BotSpec,
     extra: (id: string) => Pick<ClusterBoot, 'resume' | 'handoff'>,
-    { operator, successorOf }: { operator: boolean; successorOf: string | null },
+    { operator, successorOf }: { operator: boolean; successorOf: readonly string[] },
   ): Incarnation {
     const { clock, roster, totalShards } = this.#deps;
     const { id, dir } = newIncarnation(roster, this.id);
@@ -779,7 +906,7 @@ export class Cluster implements BroadcastMember {
     // Figures are added up process by process: those of a successor wait until its predecessor has told its last. None
     // may be left out, for a counter is told only when it has changed.
     run.untold.push(sample);
-    if (run === this.#successor || (run === this.#run && this.#retiring.size > 0)) return;
+    if (this.#isSilent || run === this.#successor || (run === this.#run && this.#retiring.size > 0)) return;
     this.#tellSamples(run);
   }
 
@@ -875,9 +1002,10 @@ export class Cluster implements BroadcastMember {
     const now = clock.now();
     await run.release();
     // In the middle of a handoff only its end tells whether this process still was the cluster.
-    if (run === this.#run && this.#handoff !== null) await this.#handoff.over;
-    // It may have ended on its own terms (grace time, signal by hand), or been killed: its sessions are there.
-    if (run === this.#run && !run.hasParked && !this.#held) this.#collectLeft(run);
+    if (this.#handoff !== null && !this.#retiring.has(run)) await this.#handoff.over;
+    // It may have ended on its own terms (grace time, signal by hand), or been killed: its sessions are there, or those
+    // that nobody could take from it.
+    if (run !== this.#successor && !run.hasParked && !this.#held) this.#collectLeft(run);
     run.discardResumeSnapshots();
     roster.remove(run.id);
     rmSync(run.dir, { recursive: true, force: true });
@@ -885,7 +1013,7 @@ export class Cluster implements BroadcastMember {
     else if (this.#retiring.delete(run)) {
       this.#emit({ type: 'cluster.retired', cluster: this.id, pid: run.process.pid });
       if (this.#retiring.size === 0 && this.#run !== null) this.#tellSamples(this.#run);
-    } else this.#onEnd(run, run.endReason(exit), now);
+    } else if (run === this.#run) this.#onEnd(run, run.endReason(exit), now);
   }
 
   /** The process that was the cluster has ended. */

@@ -29,6 +29,18 @@ export type MasterEvent =
     }
   /** The successor is dead, the predecessor goes on. */
   | { type: 'cluster.handoff-failed'; cluster: number; reason: string }
+  /** Clusters hand their shards over to others, which group them anew. */
+  | { type: 'clusters.regroup'; from: number[]; to: number[]; step: HandoffStep }
+  /** A cluster that has taken its shards from others serves now. */
+  | {
+      type: 'cluster.formed';
+      cluster: number;
+      pid: number;
+      incarnation: string;
+      shards: number;
+      gapMs: number | null;
+      dropped: DroppedState | null;
+    }
   /** A process that has handed over has ended. */
   | { type: 'cluster.retired'; cluster: number; pid: number }
   | { type: 'cluster.output'; cluster: number; line: OutputLine }

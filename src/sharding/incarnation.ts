@@ -37,8 +37,8 @@ export interface IncarnationOptions {
   operator: boolean;
   /** Bytes of its output files that an earlier supervisor has read. */
   offsets: { out: number; err: number };
-  /** The incarnation that it is to succeed. */
-  successorOf: string | null;
+  /** The incarnations that it is to succeed. */
+  successorOf: readonly string[];
   queue: LocalIdentifyQueue;
   gate: ConnectGate;
   clock: Clock;
@@ -77,8 +77,8 @@ export class Incarnation {
   onHandoff: ((report: HandoffReport) => void) | null = null;
   /** Samples that wait for the last one of its predecessor. */
   readonly untold: Sample[] = [];
-  /** Set until it has taken over. */
-  successorOf: string | null;
+  /** Empty once it has taken over. */
+  successorOf: readonly string[];
   /** It has given its sessions away: what it says of shards is not the cluster's any more. */
   ceding = false;
   /** Another one has taken over; it finishes its work and ends. */
@@ -128,7 +128,7 @@ export class Incarnation {
       spawnedAt: this.spawnedAt,
       outOffset: this.tails.out.offset,
       errOffset: this.tails.err.offset,
-      ...(this.successorOf !== null && { successorOf: this.successorOf }),
+      ...(this.successorOf.length > 0 && { successorOf: [...this.successorOf] }),
       ...(this.retired && { retired: true }),
     });
   }

@@ -12,12 +12,15 @@ import { adoptCluster, isAlive, launchCluster, type ClusterProcess } from './clu
 import { ConnectGate, type ConnectGateView } from './connect/connect-gate';
 import type { MasterEventListener } from './events';
 import { sortLeftovers } from './handoff/leftovers';
+import { Regroup, type RegroupResult, type Taker } from './handoff/regroup';
+import { regroupings, type Regrouping } from './handoff/regrouping';
+import type { HandoffStep } from './handoff/replace';
 import { IdentifyBudget, type BudgetView } from './identify/budget';
 import { FileIdentifyLedger } from './identify/ledger';
 import { LocalIdentifyQueue } from './identify/local-identify-queue';
 import { readLeft } from './incarnation';
 import { FatalLatch } from './latch';
-import type { ShardPlan } from './plan';
+import type { ClusterPlan, ShardPlan } from './plan';
 import { Reaper } from './reaper';
 import { Roster, type RosterEntry } from './roster';
 import { FileSessionStore, SESSIONS_DIR, type SessionStore } from './session-store';
@@ -39,8 +42,8 @@ export interface MasterOptions {
   gatewayAsOf: number;
   /** REST base URL handed to the bots. */
   discordApi: string;
-  /** How the bots reach the REST guard; null: there is none. */
-  restGuard: RestGuardBoot | null;
+  /** How the bots reach the REST guard, given the number of clusters; null: there is none. */
+  restGuard: (clusters: number) => RestGuardBoot | null;
   /** State folder (0700). */
   stateDir: string;
   /** Path of the socket for agents, short enough for the kernel. */
@@ -75,11 +78,52 @@ const BOOT_CONCURRENCY = Math.max(2, availableParallelism());
 /** A cluster counts as booted when it has called login(), or after this time, ms. */
 const BOOT_SLOT_MS = 10_000;
 const POLL_MS = 20;
+/** A process that has given its shards away sends itself SIGTERM; beyond its drain time and this, ms, it is killed. */
+const RETIRE_MS = 8_000;
+/** And so much longer, ms, when it has to save what another one failed to take. */
+const LEAVE_MS = 60_000;
+
+export interface RegroupingOptions {
+  part: Regrouping;
+  /** What the new clusters run. */
+  spec: BotSpec;
+  /** Stop first, then start. */
+  cold: boolean;
+  onStep: (part: Regrouping, step: HandoffStep) => void;
+  /** Which clusters there are from here on, told before it is so: what the next supervisor has to start from. @throws Error */
+  onLayout: (layout: ClusterPlan[]) => void;
+  /** Gives up where that is possible without harm. */
+  signal: AbortSignal;
+}
+
+/** How one part of a regroup went. */
+export interface RegroupOutcome {
+  from: number[];
+  to: number[];
+  /** `kept`: the old clusters go on as before. */
+  how: 'handoff' | 'restart' | 'kept';
+  /** One sentence: why not by handoff, or why kept. null after a handoff. */
+  reason: string | null;
+  /** IDENTIFYs that were spent on it. */
+  identifies: number;
+  /** The longest time in which a shard's events were not dispatched, ms. null: not measured. */
+  gapMs: number | null;
+  /** All new clusters are ready. */
+  ready: boolean;
+  tookMs: number;
+}
+
+function firstObstacle(clusters: readonly Cluster[]): string | null {
+  for (const { id, obstacle } of clusters) if (obstacle !== null) return `cluster ${id}: ${obstacle}`;
+  return null;
+}
 
 /** Spawns and supervises the clusters of this host. */
 export class Master {
   readonly #options: MasterOptions;
-  readonly #clusters: Cluster[];
+  #clusters: Cluster[];
+  /** Those that are about to take shards from others. */
+  readonly #coming = new Set<Cluster>();
   readonly #queue: LocalIdentifyQueue;
   readonly #budget: IdentifyBudget;
   readonly #ledger: FileIdentifyLedger;
@@ -92,8 +136,10 @@ export class Master {
   readonly #latch: FatalLatch;
   #timers: (() => void)[] = [];
   #stopping = false;
+  readonly #ending = new AbortController();
   #refreshing = false;
   #saveUntil = 0;
+  #regrouping: Promise<void> | null = null;
 
   constructor(options: MasterOptions) {
     this.#options = options;
@@ -140,24 +186,7 @@ export class Master {
       accept: (link) => this.#accept(link),
       onRefused: (reason, hello: Hello | null) => emit({ type: 'agent.refused', reason, pid: hello?.pid ?? null }),
     });
-    this.#clusters = plan.clusters.map((cluster) => {
-      return new Cluster(cluster, options.bot, {
-        clock,
-        settings: options.cluster,
-        totalShards: plan.totalShards,
-        roster: this.#roster,
-        sessions: this.#sessions,
-        queue: this.#queue,
-        gate: this.#gate,
-        socketDir: dirname(options.agentSocket),
-        launch: (spec, boot, outFile, errFile) => this.#launch(spec, boot, outFile, errFile),
-        emit,
-        mayRetryCrashLoop: () => !this.savesIdentifies,
-        onBotMessage: (from, message) => void this.#broadcaster.onMessage(from, message),
-        onGone: (from, reason) => this.#broadcaster.onMemberGone(from.id, reason),
-        onFatal: (_, closeCode, message) => this.#hold(closeCode, message),
-      });
-    });
+    this.#clusters = plan.clusters.map((cluster) => this.#newCluster(cluster, options.bot));
   }
 
   /** Listens for agents, adopts what an earlier supervisor left running, and starts the rest. */
@@ -166,7 +195,7 @@ export class Master {
     await this.#agents.listen();
     await this.#takeOver();
     this.#every(CHECKPOINT_MS, () => {
-      for (const cluster of this.#clusters) cluster.checkpoint();
+      for (const cluster of this.#all) cluster.checkpoint();
     });
     this.#every(RECONCILE_MS, () => void this.#reconcile());
     const latched = this.#latch.current;
@@ -207,6 +236,28 @@ export class Master {
     this.#queue.caution(on);
   }
 
+  /**
+   * Groups the shards of this host into other clusters, a few at a time, by handoff where that is possible. What is done
+   * stays done when a later part fails. One at a time; never rejects.
+   */
+  async regroup(target: readonly ClusterPlan[], options: Omit<RegroupingOptions, 'part'>): Promise<RegroupOutcome[]> {
+    const outcomes: RegroupOutcome[] = [];
+    const run = async (): Promise<void> => {
+      for (const part of regroupings(this.#clusters, target)) {
+        const outcome = await this.#regroup({ ...options, part });
+        outcomes.push(outcome);
+        if (outcome.how === 'kept') return;
+      }
+    };
+    this.#regrouping = run();
+    try {
+      await this.#regrouping;
+    } finally {
+      this.#regrouping = null;
+    }
+    return outcomes;
+  }
+
   /** Tries the gateway at once, whatever the delay. */
   probeGateway(): void {
     this.#gate.probeNow();
@@ -235,6 +286,8 @@ export class Master {
   /** Stops all clusters, the last started first, each within its deadline. Sessions are saved. */
   async stop(onStopped: (cluster: Cluster) => void = () => undefined): Promise<void> {
     this.#stopping = true;
+    this.#ending.abort();
+    await this.#regrouping?.catch(() => undefined); // it gives up, or is past the point where it could
     const left = [...this.#clusters].reverse();
     const worker = async (): Promise<void> => {
       for (let next = left.shift(); next !== undefined; next = left.shift()) {
@@ -248,7 +301,7 @@ export class Master {
   /** Ends all processes at once. */
   kill(): void {
     this.#stopping = true;
-    for (const cluster of this.#clusters) cluster.kill();
+    for (const cluster of this.#all) cluster.kill();
   }
 
   /** Closes the agents' socket and the ledger; call after `stop` or `kill`. */
@@ -257,6 +310,35 @@ export class Master {
     await this.#agents.close();
     await this.#reaper.stop();
     this.#ledger.close();
+  }
+
+  #newCluster(plan: ClusterPlan, spec: BotSpec): Cluster {
+    const { clock, cluster: settings, plan: whole, agentSocket, emit } = this.#options;
+    return new Cluster(plan, spec, {
+      clock,
+      settings,
+      totalShards: whole.totalShards,
+      roster: this.#roster,
+      sessions: this.#sessions,
+      queue: this.#queue,
+      gate: this.#gate,
+      socketDir: dirname(agentSocket),
+      launch: (bot, boot, outFile, errFile) => this.#launch(bot, boot, outFile, errFile),
+      emit,
+      mayRetryCrashLoop: () => !this.savesIdentifies,
+      onBotMessage: (from, message) => void this.#broadcaster.onMessage(from, message),
+      onGone: (from, reason) => {
+        // Another one may have its number by now.
+        if (this.cluster(from.id) === from || this.cluster(from.id) === undefined) {
+          this.#broadcaster.onMemberGone(from.id, reason);
+        }
+      },
+      onFatal: (_, closeCode, message) => this.#hold(closeCode, message),
+    });
+  }
+
+  get #all(): Cluster[] {
+    return [...this.#clusters, ...this.#coming];
   }
 
   #launch(bot: BotSpec, boot: ClusterBoot, outFile: string, errFile: string): ClusterProcess {
@@ -268,7 +350,7 @@ export class Master {
       socketPath: agentSocket,
       env: bot.secretEnv,
       discordApi,
-      restGuard,
+      restGuard: restGuard(this.#clusters.length),
       gateway,
     };
     return launchCluster({
@@ -284,7 +366,7 @@ export class Master {
   }
 
   #accept(link: AgentLink): AgentHandlers | null {
-    const cluster = this.#clusters.find(({ incarnations }) => incarnations.includes(link.hello.incarnation));
+    const cluster = this.#all.find(({ incarnations }) => incarnations.includes(link.hello.incarnation));
     return cluster === undefined ? null : cluster.attach(link);
   }
 
@@ -398,6 +480,136 @@ export class Master {
     if (this.#latch.current === null) this.#latch.set(closeCode, message, this.#options.clock.now());
     this.#queue.halt(message);
     for (const cluster of this.#clusters) cluster.holdFatal(message);
+  }
+
+  async #regroup(options: RegroupingOptions): Promise<RegroupOutcome> {
+    const { part, cold, signal } = options;
+    const old = this.#clusters.filter(({ id }) => part.from.includes(id));
+    const releases = await Promise.all(old.map((cluster) => cluster.claim()));
+    const startedAt = this.#options.clock.now();
+    const outcome = (
+      how: RegroupOutcome['how'],
+      reason: string | null,
+      gapMs: number | null = null,
+    ): RegroupOutcome => {
+      const ready = this.#clusters.filter(({ id }) => part.to.some((plan) => plan.id === id));
+      return {
+        ...{ from: part.from, to: part.to.map(({ id }) => id), how, reason, gapMs },
+        identifies: how === 'kept' ? 0 : ready.reduce((sum, { identifies }) => sum + identifies, 0),
+        ready: how !== 'kept' && ready.every(({ state }) => state === 'ready'),
+        tookMs: this.#options.clock.now() - startedAt,
+      };
+    };
+    const mayGoOn = (): boolean => !signal.aborted && this.#mayStart();
+    try {
+      if (!mayGoOn()) return outcome('kept', 'it was given up before it began');
+      const obstacle = cold ? 'a restart was asked for' : firstObstacle(old);
+      if (obstacle !== null) {
+        await this.#regroupCold(old, options);
+        return outcome('restart', obstacle);
+      }
+      const result = await this.#handOver(old, options);
+      if (result.ok) {
+        const gaps = result.served.map((served) => served?.gapMs ?? null);
+        return outcome('handoff', null, gaps.includes(null) ? null : Math.max(...gaps.map((gap) => gap ?? 0)));
+      }
+      if (!result.restart || !mayGoOn()) return outcome('kept', result.reason);
+      await this.#regroupCold(old, options);
+      return outcome('restart', result.reason);
+    } catch (error) {
+      return outcome('kept', (error as Error).message);
+    } finally {
+      for (const release of releases) release();
+    }
+  }
+
+  /** Processes of the new clusters take the shards over while those of the old ones serve. @throws Error: nothing is done */
+  async #handOver(old: readonly Cluster[], options: RegroupingOptions): Promise<RegroupResult> {
+    const { part, spec, onStep, onLayout, signal } = options;
+    const { handoff: settings } = this.#options.cluster;
+    if (settings === null) throw new Error('handoffs are switched off');
+    const fresh = part.to.map((plan) => this.#newCluster(plan, spec));
+    for (const cluster of fresh) this.#coming.add(cluster);
+    const abort = new AbortController();
+    let tellOver = (): void => undefined;
+    const underWay = { abort, over: new Promise<void>((resolve) => (tellOver = resolve)) };
+    const givers = old.flatMap((cluster) => {
+      const incarnation = cluster.give(underWay);
+      return incarnation === null ? [] : [{ incarnation, shardIds: cluster.shardIds }];
+    });
+    const end = async (): Promise<void> => {
+      for (const cluster of old) cluster.kept();
+      tellOver();
+      await Promise.all(fresh.map((cluster) => cluster.notTaken()));
+      for (const cluster of fresh) this.#coming.delete(cluster);
+    };
+    let takers: Taker[];
+    try {
+      takers = fresh.map((cluster) => {
+        const of = givers.filter(({ shardIds }) => shardIds.some((id) => cluster.shardIds.includes(id)));
+        const incarnations = of.map(({ incarnation }) => incarnation.id);
+        const incarnation = cluster.take(incarnations, true, underWay);
+        return { incarnation, shardIds: cluster.shardIds, socketPath: cluster.socketOf(incarnation.id) };
+      });
+    } catch (error) {
+      for (const cluster of fresh) cluster.kill();
+      await end();
+      throw new Error(`a new cluster could not be started: ${(error as Error).message}`, { cause: error });
+    }
+    const note = (step: HandoffStep): void => {
+      for (const cluster of [...old, ...fresh]) cluster.note(step);
+      this.#options.emit({ type: 'clusters.regroup', from: part.from, to: part.to.map(({ id }) => id), step });
+      onStep(part, step);
+    };
+    const regroup = new Regroup({
+      ...{ givers, takers, settings, clock: this.#options.clock, onStep: note },
+      onCut: () => onLayout(this.#layoutAfter(part)),
+    });
+    const result = await regroup.run(AbortSignal.any([signal, abort.signal, this.#ending.signal]));
+    if (!result.ok) {
+      await end();
+      return result;
+    }
+    for (const cluster of old) cluster.given();
+    fresh.forEach((cluster, at) => {
+      const served = result.served[at] ?? null;
+      if (served !== null) cluster.taken(served);
+    });
+    this.#exchange(old, fresh);
+    tellOver();
+    note('draining');
+    const failed = fresh.filter((_, at) => (result.served[at] ?? null) === null);
+    await Promise.all(failed.map((cluster) => cluster.notTaken()));
+    const drainMs = settings.drainMs + (failed.length > 0 ? LEAVE_MS : RETIRE_MS);
+    await Promise.all(old.map((cluster) => cluster.finished(drainMs)));
+    for (const cluster of fresh) cluster.speak();
+    for (const cluster of failed) if (this.#mayStart()) cluster.start({ operator: true });
+    await Promise.all(fresh.map((cluster) => cluster.settled()));
+    return result;
+  }
+
+  /** Stops the old clusters, and starts the new ones with what they leave. */
+  async #regroupCold(old: readonly Cluster[], { part, spec, onStep, onLayout }: RegroupingOptions): Promise<void> {
+    onLayout(this.#layoutAfter(part));
+    onStep(part, 'stopping');
+    await Promise.all(old.map((cluster) => cluster.stop()));
+    for (const cluster of old) cluster.given();
+    const fresh = part.to.map((plan) => this.#newCluster(plan, spec));
+    this.#exchange(old, fresh);
+    onStep(part, 'starting');
+    for (const cluster of fresh) if (this.#mayStart()) cluster.start({ operator: true });
+    await Promise.all(fresh.map((cluster) => cluster.settled()));
+  }
+
+  #layoutAfter({ from, to }: Regrouping): ClusterPlan[] {
+    const stay = this.#clusters.filter(({ id }) => !from.includes(id)).map(({ id, shardIds }) => ({ id, shardIds }));
+    return [...stay, ...to].sort((a, b) => a.id - b.id);
+  }
+
+  #exchange(old: readonly Cluster[], fresh: readonly Cluster[]): void {
+    for (const cluster of fresh) this.#coming.delete(cluster);
+    const stay = this.#clusters.filter((cluster) => !old.includes(cluster));
+    this.#clusters = [...stay, ...fresh].sort((a, b) => a.id - b.id);
   }
 
   async #reconcile(): Promise<void> {

@@ -80,3 +80,12 @@ export function planClusters(range: ShardRange, shardsPerCluster: number): Shard
   }
   return { totalShards: range.totalShards, clusters };
 }
+
+/** Cuts the shards of this host into so many clusters, as even as can be, in ascending order. */
+export function planEvenly(range: ShardRange, count: number): ShardPlan {
+  const sorted = [...range.shardIds].sort((a, b) => a - b);
+  const length = Math.min(count, sorted.length);
+  const start = (id: number): number => Math.floor((id * sorted.length) / length);
+  const clusters = Array.from({ length }, (_, id) => ({ id, shardIds: sorted.slice(start(id), start(id + 1)) }));
+  return { totalShards: range.totalShards, clusters };
+}

@@ -16,8 +16,8 @@ export interface RosterEntry {
   spawnedAt: number;
   outOffset: number;
   errOffset: number;
-  /** Incarnation that this one is to succeed; absent once it has taken over. */
-  successorOf?: string;
+  /** Incarnations that this one is to succeed; absent once it has taken over. */
+  successorOf?: string[];
   /** Another incarnation has taken over: this one finishes its work and ends. */
   retired?: boolean;
 }

@@ -122,7 +122,8 @@ function deploymentOf({ sharding, postgres }: Config, master: MasterView | null)
     totalShards: master?.totalShards ?? null,
     autoShards: sharding.totalShards === 'auto',
     localShards: master?.shards.length ?? 0,
-    shardsPerCluster: sharding.shardsPerCluster,
+    // As it is: an operator may have scaled the clusters.
+    shardsPerCluster: Math.max(0, ...clusters.map(({ shards }) => shards.length)) || sharding.shardsPerCluster,
     clusters: clusters.length,
     maxConcurrency: master?.identify.maxConcurrency ?? 1,
     identifiesLeft: master?.identify.budget?.remaining ?? null,

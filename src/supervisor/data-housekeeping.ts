@@ -10,8 +10,8 @@ import type { Clock } from '../sharding/clock';
 
 export interface DataHousekeepingOptions {
   settings: DataSettings;
-  /** The owners of journals that will be started again if they die: they take over their own. */
-  owners: ReadonlySet<string>;
+  /** This owner of a journal will be started again if it dies: it takes over its own. */
+  isOwner: (owner: string) => boolean;
   /** A connection to a database shard. */
   connect: (shard: number) => Promise<Client>;
   /** What the owner's living process last told of its queue; null: nothing yet. */
@@ -60,8 +60,8 @@ export class DataHousekeeping {
 
   /** Takes over the writes of owners that are no more, and gives up its connections once all have landed. */
   async adopt(): Promise<void> {
-    const { settings, owners, logger } = this.options;
-    const mayAdopt = (owner: string): boolean => !owners.has(owner);
+    const { settings, isOwner, logger } = this.options;
+    const mayAdopt = (owner: string): boolean => !isOwner(owner);
     const journals = await listJournals(settings.defer.dir);
     if (journals.some(({ owner, alive }) => !alive && mayAdopt(owner))) {
       this.#queue ??= await this.#open();

@@ -52,7 +52,7 @@ export interface DeploymentsOptions {
   clock: Clock;
   emit: DeployEventListener;
   /** Reads the config again and tells how clusters are run by it. */
-  reload: (tell: (text: string) => void) => Promise<ReleaseSpecs>;
+  reload: (specs: ReleaseSpecs, tell: (text: string) => void) => Promise<ReleaseSpecs>;
 }
 
 type Tell = (line: Progress) => void;
@@ -67,6 +67,7 @@ interface About {
 
 /** How often it is looked whether the clusters are up, ms. */
 const POLL_MS = 250;
+const SCALING = 'The clusters are being scaled.';
 /** A rollback is to be fast: what it goes back to has served before. */
 const AT_ONCE = { pauseMs: 0, stabilityMs: 0 };
 
@@ -80,7 +81,8 @@ export class Deployments {
   #rollout: Rollout | null = null;
   #running: Promise<RolloutState> | null = null;
   #last: RolloutState | null;
-  #busy = false;
+  /** What keeps deploys away, a sentence. */
+  #busy: string | null = null;
   #doing: string | null = null;
 
   constructor(options: DeploymentsOptions) {
@@ -179,7 +181,7 @@ export class Deployments {
   async reload(tell: Tell): Promise<void> {
     await this.#alone(async () => {
       const old = this.#specs;
-      const specs = await this.#options.reload((text) => tell({ done: false, text }));
+      const specs = await this.#options.reload(old, (text) => tell({ done: false, text }));
       const changed = this.#clusters().filter(({ id, release }) => {
         return specs.of(release)?.fingerprint !== this.#options.master().cluster(id)?.spec.fingerprint;
       });
@@ -208,6 +210,34 @@ export class Deployments {
       const end = await this.#follow(state, fleet, tell);
       if (end.phase !== 'done') this.#specs = old;
     });
+  }
+
+  /**
+   * Has the clusters regrouped while no rollout can begin. They all run one release.
+   * @throws ControlError when there is a rollout, or more than one release
+   */
+  async scale(
+    change: (releases: ReleaseSpecs) => ReleaseSpecs,
+    work: (spec: BotSpec, signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    await this.#exclusively(SCALING, async () => {
+      const releases = [...new Set(this.#clusters().map(({ release }) => release))];
+      const [release = LIVE] = releases;
+      if (releases.length > 1) {
+        const message = `The clusters run different releases (${releases.join(', ')}).`;
+        throw new ControlError(409, message, 'First: botctl deploy, or botctl rollback');
+      }
+      const specs = change(this.#specs);
+      const spec = specs.of(release);
+      if (spec === null) throw new ControlError(409, `Release ${release} is gone.`, 'First: botctl deploy');
+      this.#specs = specs;
+      await work(spec, this.#abort.signal);
+    });
+  }
+
+  /** Clusters are being scaled. */
+  get scaling(): boolean {
+    return this.#busy === SCALING;
   }
 
   /** Looks on at the rollout that is under way. */
@@ -454,17 +484,22 @@ export class Deployments {
   }
 
   /** One at a time. */
-  async #alone(work: () => Promise<void>): Promise<void> {
-    if (this.#busy || this.#running !== null) {
+  #alone(work: () => Promise<void>): Promise<void> {
+    return this.#exclusively('Another deploy is being checked.', work);
+  }
+
+  async #exclusively(what: string, work: () => Promise<void>): Promise<void> {
+    if (this.#busy !== null || this.#running !== null) {
       const to = this.#rollout?.state.to;
-      const what = to === undefined ? 'Another deploy is being checked.' : `The rollout of ${to} is under way.`;
-      throw new ControlError(409, what, 'Look on with: botctl deploy --follow; end it with: botctl deploy --abort');
+      if (to === undefined) throw new ControlError(409, this.#busy ?? 'A rollout ends.', 'Try again when it is over.');
+      const hint = 'Look on with: botctl deploy --follow; end it with: botctl deploy --abort';
+      throw new ControlError(409, `The rollout of ${to} is under way.`, hint);
     }
-    this.#busy = true;
+    this.#busy = what;
     try {
       await work();
     } finally {
-      this.#busy = false;
+      this.#busy = null;
     }
   }
 

@@ -78,6 +78,16 @@ export function logEvent(logger: Logger, event: MasterEvent | HealthEvent): void
       logger.info(about(event), `cluster ${event.cluster} handed over to pid ${event.pid}${gap}`);
       break;
     }
+    case 'clusters.regroup': {
+      const { from, to, step } = event;
+      logger.info(about(event), `clusters ${from.join(', ')} become ${to.join(', ')}: ${step}`);
+      break;
+    }
+    case 'cluster.formed': {
+      const gap = event.gapMs === null ? '' : `, gap ${Math.round(event.gapMs)} ms`;
+      logger.info(about(event), `cluster ${event.cluster} is formed: pid ${event.pid}, ${event.shards} shards${gap}`);
+      break;
+    }
     case 'cluster.handoff-failed':
       logger.error(about(event), `cluster ${event.cluster} was not handed over: ${event.reason}`);
       break;

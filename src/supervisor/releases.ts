@@ -14,6 +14,11 @@ export class ReleaseSpecs {
     private readonly common: CommonSpec,
   ) {}
 
+  /** The same releases, run otherwise. */
+  with(change: Partial<CommonSpec>): ReleaseSpecs {
+    return new ReleaseSpecs(this.store, { ...this.common, ...change });
+  }
+
   /** null: there is no such release (any more). */
   of(id: string): BotSpec | null {
     if (id === LIVE) return botSpec({ ...this.common, release: LIVE });

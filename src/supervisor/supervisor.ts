@@ -18,7 +18,7 @@ import type { Cluster } from '../sharding/cluster';
 import { fetchGatewayBot } from '../sharding/gateway-info';
 import { Master, type MasterView } from '../sharding/master';
 import { SESSIONS_DIR } from '../sharding/session-store';
-import { LocalShardAssignment, planClusters } from '../sharding/plan';
+import { LocalShardAssignment } from '../sharding/plan';
 import { previousTotalShards } from '../sharding/previous-run';
 
 import { dataOwner, type DataSettings } from '../data/settings';
@@ -38,6 +38,7 @@ import { IncidentWatch } from './incidents';
 import { SupervisorMaintenance } from './maintenance';
 import { busyByIncidents, signalMaintenance } from './maintenance-incidents';
 import { controlMetrics, httpMetrics } from './metrics-answers';
+import { LayoutFile, startingPlan } from './layout';
 import { MetricsFeed } from './metrics-feed';
 import { ReleaseSpecs, type CommonSpec } from './releases';
 import { applyReload, type ReloadConfig } from './reload';
@@ -45,6 +46,7 @@ import { replaceCluster } from './replace';
 import { RestGuardProcess } from './rest-guard-process';
 import { logRestEvent } from './rest-guard-log';
 import { SandboxProcess } from './sandbox-process';
+import { Scaling } from './scaling';
 import { SdNotify } from './sd-notify';
 import { prepareStateDir } from './state-dir';
 import { buildStatus } from './status';
@@ -96,6 +98,7 @@ export class Supervisor {
   #housekeeping: DataHousekeeping | null = null;
   #master: Master | null = null;
   #deployments: Deployments | null = null;
+  #scaling: Scaling | null = null;
   #health: HealthChecker | null = null;
   readonly #recovery: Recovery;
   #capacity: Capacity | null = null;
@@ -145,7 +148,12 @@ export class Supervisor {
       tiers: () => this.#tiers,
       data: () => this.#data,
       restGuard: () => this.#restGuard,
-      busy: () => underWay(this.#deployments?.view().rollout ?? null, this.#maintenance?.status().running ?? null),
+      busy: () =>
+        underWay(
+          this.#deployments?.view().rollout ?? null,
+          this.#maintenance?.status().running ?? null,
+          this.#deployments?.scaling ?? false,
+        ),
       onAction: (record) => this.#feed.onRecovery(record),
       logger,
     });
@@ -242,6 +250,10 @@ export class Supervisor {
         followRollout: (onProgress) => this.#running().follow(onProgress),
         orderRollout: (order, onProgress) => this.#running().order(order, onProgress),
         reload: (onProgress) => this.#running().reload(onProgress),
+        scale: async (request, onProgress) => {
+          this.#running();
+          await this.#scaling?.scale(request, onProgress);
+        },
         recovery: () => this.#recovery.overview(),
         recover: (request, onProgress) => this.#recovery.recover(request, onProgress),
         endOutage: () => this.#recovery.endOutage(),
@@ -372,10 +384,11 @@ export class Supervisor {
       ...(sharding.shards !== undefined && { shards: sharding.shards }),
       ...(previousTotal !== undefined && { previousTotal }),
     });
-    const plan = planClusters(assignment.assign(found.gateway), sharding.shardsPerCluster);
+    const layout = new LayoutFile(stateDir);
+    const plan = startingPlan(layout.read(), assignment.assign(found.gateway), sharding.shardsPerCluster);
     const [data, restGuard] = await Promise.all([
       this.#dataSettings(plan.clusters.length, found),
-      this.#startRestGuard(found.api, plan.clusters.length),
+      this.#startRestGuard(found.api),
     ]);
     const shardCount = plan.clusters.reduce((sum, { shardIds }) => sum + shardIds.length, 0);
     logger.info(`plan: ${shardCount} of ${plan.totalShards} shards in ${plan.clusters.length} clusters`);
@@ -444,14 +457,22 @@ export class Supervisor {
         logDeployEvent(logger, event);
         tellIncidents(this.#incidents.desk, event);
       },
-      reload: async (tell) => {
+      reload: async (current, tell) => {
         const loaded = await this.#readConfig();
         for (const secret of loaded.secrets) this.#options.onSecret(secret);
         const fresh = applyReload(config, loaded, clusterSettings, tell);
-        return new ReleaseSpecs(store, { ...common, ...fresh, secrets: [...secrets, ...loaded.secrets] });
+        return current.with({ ...fresh, secrets: [...secrets, ...loaded.secrets] });
       },
     });
     this.#deployments = deployments;
+    this.#scaling = new Scaling({
+      master,
+      deployments,
+      layout,
+      shardsPerCluster: sharding.shardsPerCluster,
+      openIncidents: () => incidentsInTheWay(this.#incidents.desk),
+      dataSettings: (clusters) => this.#dataSettings(clusters, found),
+    });
     deployments.assign();
     if (this.#options.retryFatal) master.clearFatal();
     await master.start();
@@ -460,12 +481,14 @@ export class Supervisor {
   }
 
   #keepHouse(tier: DataTier, master: Master, settings: DataSettings): void {
-    const sampleOf = new Map(master.clusters.map((cluster) => [dataOwner(cluster.id), () => cluster.observe().sample]));
+    const clusterOf = (owner: string): Cluster | undefined => {
+      return master.clusters.find(({ id }) => dataOwner(id) === owner);
+    };
     this.#housekeeping = new DataHousekeeping({
       settings,
-      owners: new Set(sampleOf.keys()),
+      isOwner: (owner) => clusterOf(owner) !== undefined,
       connect: (shard) => tier.connect(shard),
-      deferredOf: (owner) => sampleOf.get(owner)?.()?.data?.deferred ?? null,
+      deferredOf: (owner) => clusterOf(owner)?.observe().sample?.data?.deferred ?? null,
       clock: systemClock,
       logger: this.#options.logger,
     });
@@ -519,6 +542,7 @@ export class Supervisor {
 
   #rollout(): string | null {
     const phase = this.#deployments?.view().rollout?.phase;
+    if (this.#deployments?.scaling === true) return 'the clusters are being scaled';
     return phase === 'running' || phase === 'rolling-back' ? 'a rollout is under way' : null;
   }
 
@@ -529,11 +553,11 @@ export class Supervisor {
     return this.#maintenance;
   }
 
-  /** The limiter for all clusters; what each of them has to know of it. */
-  async #startRestGuard(api: string, clusters: number): Promise<RestGuardBoot | null> {
+  /** The limiter for all clusters; what each of so many has to know of it. */
+  async #startRestGuard(api: string): Promise<(clusters: number) => RestGuardBoot | null> {
     const { config, logger, env, version } = this.#options;
     const { guard, globalPerSecond, maxQueue, maxWait, invalidRequests } = config.rest;
-    if (!guard) return null;
+    if (!guard) return () => null;
     const socketPath = join(socketDir(config.stateDir), 'rest.sock');
     this.#restGuard = new RestGuardProcess({
       stateDir: config.stateDir,
@@ -551,8 +575,10 @@ export class Supervisor {
       emit: (event) => logRestEvent(logger, event),
     });
     await this.#restGuard.start();
-    const directPerSecond = Math.max(1, Math.floor(globalPerSecond / clusters));
-    return { socketPath, directPerSecond, maxWaitMs: maxWait };
+    return (clusters) => {
+      const directPerSecond = Math.max(1, Math.floor(globalPerSecond / clusters));
+      return { socketPath, directPerSecond, maxWaitMs: maxWait };
+    };
   }
 
   /** What the SDK in each cluster is told. @throws PoolBudgetError */

@@ -6,8 +6,9 @@ import type { UnderWay } from '../recovery';
 export function underWay(
   rollout: Pick<RolloutStatus, 'phase' | 'to'> | null,
   maintenance: Pick<NonNullable<MaintenanceStatus['running']>, 'text'> | null,
+  scaling: boolean,
 ): UnderWay {
-  const shard = ofRollout(rollout);
+  const shard = scaling ? 'the clusters are being scaled' : ofRollout(rollout);
   // A shard that resumes is in nobody's way; a cluster that starts asks the databases for much.
   return { shard, cluster: shard ?? (maintenance === null ? null : `maintenance is under way (${maintenance.text})`) };
 }

@@ -189,6 +189,7 @@ describe('the command line', () => {
           followRollout: () => Promise.resolve(),
           orderRollout: () => Promise.resolve(),
           reload: () => Promise.resolve(),
+          scale: () => Promise.resolve(),
           recovery: () => aRecoveryOverview(),
           recover: () => Promise.resolve(),
           endOutage: () => undefined,

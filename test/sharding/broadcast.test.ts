@@ -18,7 +18,7 @@ describe('Broadcaster', () => {
     members = [0, 1, 2].map((id) => {
       const inbox: Record<string, unknown>[] = [];
       const deliver = (message: unknown): void => void inbox.push(message as Record<string, unknown>);
-      return { id, shardIds: [id * 2, id * 2 + 1], unavailable: null, inbox, deliver };
+      return { id, shardIds: [id * 2, id * 2 + 1], unavailable: null, inbox, deliver, reply: deliver };
     });
     broadcaster = new Broadcaster({
       members: () => members,

@@ -1,4 +1,4 @@
-import { LocalShardAssignment, planClusters } from '../../src/sharding/plan';
+import { LocalShardAssignment, planClusters, planEvenly } from '../../src/sharding/plan';
 
 describe('LocalShardAssignment', () => {
   test('auto takes the recommendation of the gateway', () => {
@@ -41,5 +41,28 @@ describe('planClusters', () => {
   test('one shard per cluster gives the process-per-shard model', () => {
     const plan = planClusters({ totalShards: 3, shardIds: [2, 0, 1] }, 1);
     expect(plan.clusters.map(({ shardIds }) => shardIds)).toEqual([[0], [1], [2]]);
+  });
+});
+
+describe('planEvenly', () => {
+  test.each([
+    [
+      7,
+      3,
+      [
+        [0, 1],
+        [2, 3],
+        [4, 5, 6],
+      ],
+    ],
+    [4, 4, [[0], [1], [2], [3]]],
+    [2, 5, [[0], [1]]],
+    [3, 1, [[0, 1, 2]]],
+  ])('%i shards in %i clusters', (shards, count, expected) => {
+    const range = { totalShards: 16, shardIds: Array.from({ length: shards }, (_, id) => id).reverse() };
+    const plan = planEvenly(range, count);
+    expect(plan.totalShards).toBe(16);
+    expect(plan.clusters.map(({ id }) => id)).toEqual(expected.map((_, id) => id));
+    expect(plan.clusters.map(({ shardIds }) => shardIds)).toEqual(expected);
   });
 });

@@ -40,7 +40,7 @@ function housekeeping({
       defer: { dir, maxEntries: 100, maxBytes: 1_000_000 },
       placementFile: join(shards.scene.base, 'placement.json'),
     },
-    owners: new Set(['cluster-0', 'cluster-1']),
+    isOwner: (owner) => ['cluster-0', 'cluster-1'].includes(owner),
     connect,
     deferredOf,
     clock: systemClock,

@@ -2,6 +2,7 @@ import type { HandoffReport } from '../../ipc/messages';
 import type { Clock } from '../clock';
 import type { Incarnation } from '../incarnation';
 import type { HandoffStep } from './replace';
+import { Watch, type Party } from './watch';
 
 /** Durations in ms. */
 export interface HandoffSettings {
@@ -55,25 +56,15 @@ const ROLL_BACK_TIMEOUT_MS = 15_000;
  * killed; from the cut on the two settle it by themselves, so that it also comes to its end when this supervisor dies.
  */
 export class Handoff {
+  readonly #watch: Watch;
+  readonly #old: Party;
+  readonly #new: Party;
   #isCutting = false;
-  #look: () => void = () => undefined;
-  readonly #reports = { old: [] as HandoffReport[], new: [] as HandoffReport[] };
-  readonly #ends: { old: string | null; new: string | null } = { old: null, new: null };
 
   constructor(private readonly options: HandoffOptions) {
-    for (const [side, incarnation] of [
-      ['old', options.predecessor],
-      ['new', options.successor],
-    ] as const) {
-      incarnation.onHandoff = (report) => {
-        this.#reports[side].push(report);
-        this.#look();
-      };
-      void incarnation.process.exited.then((exit) => {
-        this.#ends[side] = incarnation.endReason(exit);
-        this.#look();
-      });
-    }
+    this.#watch = new Watch(options.clock);
+    this.#old = this.#watch.add(options.predecessor);
+    this.#new = this.#watch.add(options.successor);
   }
 
   /** The sessions are on their way: whether the predecessor still has them, only the end of the handoff tells. */
@@ -83,22 +74,19 @@ export class Handoff {
 
   /** Never rejects. After a failure the successor's process is gone. */
   async run(signal: AbortSignal): Promise<HandoffResult> {
-    const { successor, predecessor } = this.options;
-    const onAbort = (): void => this.#look();
-    signal.addEventListener('abort', onAbort);
+    signal.addEventListener('abort', this.#watch.look);
     try {
       return { ok: true, served: await this.#lead(signal) };
     } catch (error) {
       const { restart } = error as HandoffFailed;
       const reason = (error as Error).message;
-      successor.process.kill('SIGKILL');
-      await this.#within(KILL_TIMEOUT_MS, () => this.#ends.new !== null);
-      if (this.#isCutting) await this.#within(ROLL_BACK_TIMEOUT_MS, () => this.#isOldSettled());
-      return { ok: false, reason, restart: restart && this.#ends.old === null };
+      this.options.successor.process.kill('SIGKILL');
+      await this.#watch.within(KILL_TIMEOUT_MS, () => this.#new.end !== null);
+      if (this.#isCutting) await this.#watch.within(ROLL_BACK_TIMEOUT_MS, () => this.#isOldSettled());
+      return { ok: false, reason, restart: restart && this.#old.end === null };
     } finally {
-      signal.removeEventListener('abort', onAbort);
-      predecessor.onHandoff = null;
-      successor.onHandoff = null;
+      signal.removeEventListener('abort', this.#watch.look);
+      this.#watch.close();
     }
   }
 
@@ -128,51 +116,28 @@ export class Handoff {
     late: string,
     signal?: AbortSignal,
   ): Promise<Extract<HandoffReport, { step: S }>> {
-    const found = (): HandoffReport | undefined => this.#reports.new.find((report) => report.step === step);
-    const settled = await this.#within(timeoutMs, () => {
-      if (found() !== undefined) return true;
+    const settled = await this.#watch.within(timeoutMs, () => {
+      if (this.#new.said(step) !== undefined) return true;
       this.#throwIfFailed();
       if (signal?.aborted === true) throw new HandoffFailed('it was given up');
       return false;
     });
     if (!settled) throw new HandoffFailed(`${late} within ${Math.round(timeoutMs / 1_000)} s`);
-    return found() as Extract<HandoffReport, { step: S }>;
+    return this.#new.said(step) as Extract<HandoffReport, { step: S }>;
   }
 
   #throwIfFailed(): void {
-    for (const report of [...this.#reports.old, ...this.#reports.new]) {
+    for (const report of [...this.#old.reports, ...this.#new.reports]) {
       if (report.step === 'failed') throw new HandoffFailed(report.reason, report.restart);
       if (report.step === 'rolled-back') throw new HandoffFailed(report.reason);
     }
-    if (this.#ends.new !== null) throw new HandoffFailed(`the successor ended (${this.#ends.new})`);
+    if (this.#new.end !== null) throw new HandoffFailed(`the successor ended (${this.#new.end})`);
     // From the cut on the successor may have all it needs.
-    if (this.#ends.old !== null && !this.#isCutting)
-      throw new HandoffFailed(`the old process ended (${this.#ends.old})`);
+    if (this.#old.end !== null && !this.#isCutting) throw new HandoffFailed(`the old process ended (${this.#old.end})`);
   }
 
   #isOldSettled(): boolean {
-    const settled = this.#reports.old.some(({ step }) => step === 'rolled-back' || step === 'failed');
-    return settled || this.#ends.old !== null;
-  }
-
-  /** True when the condition came to hold in time. Rejects with what it throws. */
-  async #within(ms: number, condition: () => boolean): Promise<boolean> {
-    return await new Promise<boolean>((resolve, reject) => {
-      const end = (act: () => void): void => {
-        cancel();
-        this.#look = () => undefined;
-        act();
-      };
-      const cancel = this.options.clock.after(ms, () => end(() => resolve(false)));
-      this.#look = () => {
-        try {
-          if (condition()) end(() => resolve(true));
-        } catch (error) {
-          const failure = error instanceof Error ? error : new Error(String(error));
-          end(() => reject(failure));
-        }
-      };
-      this.#look();
-    });
+    const settled = this.#old.reports.some(({ step }) => step === 'rolled-back' || step === 'failed');
+    return settled || this.#old.end !== null;
   }
 }

@@ -17,7 +17,8 @@ export function sortLeftovers(
     if (entry.successorOf === undefined) continue;
     const serves = facts.isAlive(entry) && facts.hasTakenOver(entry);
     found.set(entry.incarnation, serves ? 'adopt' : 'kill');
-    if (serves && found.has(entry.successorOf)) found.set(entry.successorOf, 'let-end');
+    if (!serves) continue;
+    for (const predecessor of entry.successorOf) if (found.has(predecessor)) found.set(predecessor, 'let-end');
   }
   return found;
 }
