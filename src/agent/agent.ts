@@ -208,6 +208,7 @@ export class Agent {
       boot: this.boot,
       resume: first ? (this.boot.resume ?? null) : null,
       successor: first ? this.#handoff.successor : null,
+      newcomer: first ? this.#handoff.newcomer : null,
       onSuccessorFailed: (error) => this.#handoff.onSuccessorFailed(error),
       permits: this.#permits,
       send: (frame) => this.#channel.send(frame),

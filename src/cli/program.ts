@@ -303,9 +303,10 @@ function defineDeploy(define: Define, act: Act, program: Command): void {
   ])
     .option('--json', 'Print JSON.')
     .action(act(async () => (await import('./commands/releases.js')).releases));
-  define(program, 'scale', 'Group the shards into other clusters while they serve.', [
+  define(program, 'scale', 'Group the shards into other clusters, or change their number, while they serve.', [
     'botctl scale --clusters 8',
     'botctl scale --shards-per-cluster 16',
+    'botctl scale --shards 96       # each identifies, beside the old ones',
     'botctl scale --clusters 8 --dry-run',
   ])
     .addOption(new Option('--clusters <n>', 'So many, of as many shards each as can be.').argParser(number(1, 100_000)))
@@ -314,6 +315,7 @@ function defineDeploy(define: Define, act: Act, program: Command): void {
         .argParser(number(1, 100_000))
         .conflicts('clusters'),
     )
+    .addOption(new Option('--shards <n>', 'So many in all, over all clusters.').argParser(number(1, 100_000)))
     .option('--cold', 'Stop the old clusters before the new ones start: for a bot that cannot run twice.')
     .option('--dry-run', 'Only say what would be done.')
     .option('--force', 'Scale although an incident is open, a cluster is not ready, or memory is short.')

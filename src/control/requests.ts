@@ -41,19 +41,22 @@ export function parseRecover(text: string): RecoverRequest {
 
 export function parseScale(text: string): ScaleRequest {
   const example = '{"clusters": 4}';
-  const body = parseBody(text, ['clusters', 'shardsPerCluster', 'cold', 'dryRun', 'force'], example);
-  const keys = (['clusters', 'shardsPerCluster'] as const).filter((key) => body[key] !== undefined);
-  const [key, second] = keys;
-  if (key === undefined || second !== undefined) {
-    throw new ControlError(400, 'give clusters or shardsPerCluster, one of the two', `such as ${example}`);
+  const body = parseBody(text, ['shards', 'clusters', 'shardsPerCluster', 'cold', 'dryRun', 'force'], example);
+  const keys = (['shards', 'clusters', 'shardsPerCluster'] as const).filter((key) => body[key] !== undefined);
+  if (keys.length === 0) throw new ControlError(400, 'give shards, clusters or shardsPerCluster', `such as ${example}`);
+  if (keys.includes('clusters') && keys.includes('shardsPerCluster')) {
+    throw new ControlError(400, 'give clusters or shardsPerCluster, not both', `such as ${example}`);
   }
-  const value = count(body, key);
-  if (value === 0) throw new ControlError(400, `${key} must be 1 or more`);
+  const numbers: Partial<Record<(typeof keys)[number], number>> = {};
+  for (const key of keys) {
+    numbers[key] = count(body, key);
+    if (numbers[key] === 0) throw new ControlError(400, `${key} must be 1 or more`);
+  }
   const { cold = false, dryRun = false, force = false } = body;
   if (typeof cold !== 'boolean') throw new ControlError(400, 'cold must be true or false');
   if (typeof dryRun !== 'boolean') throw new ControlError(400, 'dryRun must be true or false');
   if (typeof force !== 'boolean') throw new ControlError(400, 'force must be true or false');
-  return { [key]: value, cold, dryRun, force };
+  return { ...numbers, cold, dryRun, force };
 }
 
 export function parseRebalance(text: string): RebalanceRequest {

@@ -1,7 +1,9 @@
 import type { Progress } from './contract';
 
-/** Exactly one of the two. */
+/** At least one of the first three; not both kinds of clusters. */
 export interface ScaleRequest {
+  /** Shards in all, over all clusters. */
+  shards?: number;
   clusters?: number;
   shardsPerCluster?: number;
   /** Stop the old clusters before the new ones start. */

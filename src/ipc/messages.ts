@@ -118,6 +118,8 @@ export type HandoffReport =
       shards: ShardReport[];
       sessions: ShardSession[];
       dropped: DroppedState | null;
+      /** After a reshard: events that no bot was told of. */
+      missed: number;
     }
   /** Either, before the cut: the predecessor goes on as before. `restart`: stopping and starting would do. */
   | { step: 'failed'; reason: string; restart: boolean }
@@ -209,7 +211,14 @@ export type SupervisorToAgent =
   /** All that does not serve, as far as the supervisor knows; replaces what was said before. */
   | { t: 'degraded'; dependencies: Degradation[] }
   /** To a predecessor: stream the caches to those who succeed it, and give them the sessions when all ask for them. */
-  | { t: 'hand-over'; heirs: Heir[]; messagesPerChannel: number; drainMs: number }
+  | {
+      t: 'hand-over';
+      heirs: Heir[];
+      messagesPerChannel: number;
+      drainMs: number;
+      /** The heirs have shards out of another number, this one, with sessions and caches of their own. */
+      reshard?: number;
+    }
   /** To a successor that is level: ask for the sessions now. */
   | { t: 'take-over' };
 
@@ -217,7 +226,7 @@ export type SupervisorToAgent =
 export interface Heir {
   /** It listens there. */
   socketPath: string;
-  /** Those of its shards that this predecessor has. */
+  /** Those of its shards that this predecessor has; after a `reshard`, all of its own. */
   shardIds: number[];
   /** It takes all shards of this predecessor, and no others: should it fail, they can be taken back. */
   isSole: boolean;
@@ -266,9 +275,9 @@ export interface BootRecord {
   preflightFile?: string;
   /**
    * This process succeeds others: it waits in login() and listens on this socket for what they hand over. `predecessors`:
-   * how many there are.
+   * how many there are. `reshard`: theirs are shards out of another number; it identifies, and waits with its events.
    */
-  handoff?: { socketPath: string; predecessors: number };
+  handoff?: { socketPath: string; predecessors: number; reshard: boolean };
 }
 
 /** Sessions, and the file with the caches that belong to them. */

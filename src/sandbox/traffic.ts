@@ -1,7 +1,7 @@
 import type { Accounting } from './accounting';
 import type { Gateway } from './gateway';
 import type { Session } from './session';
-import { botIdOf, type World } from './world';
+import { botIdOf, type Payload, type World } from './world';
 
 const TICK_MS = 10;
 const INTENT_MEMBERS = 1 << 1;
@@ -87,15 +87,20 @@ export class Traffic {
     for (const session of readers) session.dispatch('MESSAGE_CREATE', this.world.pingMessage(index, id, true), id);
   }
 
+  /** One change, told to all who may know of it. */
   #change(index: number, sessions: Session[]): void {
+    const ofMember = this.#random(2) === 0;
+    const [bit, t, d] = ofMember
+      ? ([INTENT_MEMBERS, 'GUILD_MEMBER_UPDATE', this.#memberUpdate(index)] as const)
+      : ([INTENT_GUILDS, 'CHANNEL_UPDATE', { ...this.world.channel(index, 0), topic: `topic ${this.#step}` }] as const);
     for (const session of sessions) {
+      if ((session.intents & bit) === 0) continue;
       this.changes++;
-      if (this.#random(2) === 0 && (session.intents & INTENT_MEMBERS) !== 0) {
-        const member = { ...this.world.member(index, 0), nick: `nick ${this.#step}` };
-        session.dispatch('GUILD_MEMBER_UPDATE', { guild_id: this.world.guildId(index), ...member });
-      } else if ((session.intents & INTENT_GUILDS) !== 0) {
-        session.dispatch('CHANNEL_UPDATE', { ...this.world.channel(index, 0), topic: `topic ${this.#step}` });
-      }
+      session.dispatch(t, d);
     }
+  }
+
+  #memberUpdate(index: number): Payload {
+    return { guild_id: this.world.guildId(index), ...this.world.member(index, 0), nick: `nick ${this.#step}` };
   }
 }

@@ -452,7 +452,7 @@ export class Cluster implements BroadcastMember {
     if (predecessor === null || settings.handoff === null) return { ok: false, reason: 'it has ended', restart: true };
     let successor: Incarnation;
     try {
-      const extra = (id: string) => ({ handoff: { socketPath: this.socketOf(id), predecessors: 1 } });
+      const extra = (id: string) => ({ handoff: { socketPath: this.socketOf(id), predecessors: 1, reshard: false } });
       successor = this.#launch(spec, extra, { operator, successorOf: [predecessor.id] });
     } catch (error) {
       return { ok: false, reason: `its successor could not be started: ${(error as Error).message}`, restart: false };
@@ -564,16 +564,19 @@ export class Cluster implements BroadcastMember {
     this.#sessions.clear();
   }
 
-  /** After `given`: resolves when no process is left, within about this time, ms. */
-  async finished(withinMs: number): Promise<void> {
-    await Promise.all([...this.#retiring].map((run) => this.#retire(run, withinMs)));
+  /** After `given`: resolves when no process is left, within about this time, ms. `isServing`: it has to be stopped. */
+  async finished(withinMs: number, isServing: (run: Incarnation) => boolean): Promise<void> {
+    await Promise.all(
+      [...this.#retiring].map((run) => (isServing(run) ? this.#end(run, true) : this.#retire(run, withinMs))),
+    );
+    await Promise.all([...this.#retiring].map(({ ended }) => ended));
     this.#handoff = null;
     this.#deps.onGone(this, 'has given its shards to other clusters');
   }
 
   /** Starts a process that waits for shards of others, until `taken` or `notTaken`. @throws LaunchError, file errors */
-  take(of: readonly string[], operator: boolean, regroup: RegroupUnderWay): Incarnation {
-    const extra = (id: string) => ({ handoff: { socketPath: this.socketOf(id), predecessors: of.length } });
+  take(of: readonly string[], operator: boolean, reshard: boolean, regroup: RegroupUnderWay): Incarnation {
+    const extra = (id: string) => ({ handoff: { socketPath: this.socketOf(id), predecessors: of.length, reshard } });
     const successor = this.#launch(this.#spec, extra, { operator, successorOf: of });
     this.#successor = successor;
     this.#handoff = { step: 'booting', ...regroup };
@@ -803,6 +806,8 @@ export class Cluster implements BroadcastMember {
         break;
       case 'shard':
         if (isCluster) this.#updateShard(run, frame.report, frame);
+        // Shards of a new number identify before they are the cluster's.
+        else if (run === this.#successor && frame.report.phase === 'guilds') run.desk.onReady(frame.report.id);
         break;
       case 'sessions':
         if (!isCluster) break;

@@ -12,9 +12,6 @@ import { adoptCluster, isAlive, launchCluster, type ClusterProcess } from './clu
 import { ConnectGate, type ConnectGateView } from './connect/connect-gate';
 import type { MasterEventListener } from './events';
 import { sortLeftovers } from './handoff/leftovers';
-import { Regroup, type RegroupResult, type Taker } from './handoff/regroup';
-import { regroupings, type Regrouping } from './handoff/regrouping';
-import type { HandoffStep } from './handoff/replace';
 import { IdentifyBudget, type BudgetView } from './identify/budget';
 import { FileIdentifyLedger } from './identify/ledger';
 import { LocalIdentifyQueue } from './identify/local-identify-queue';
@@ -22,6 +19,7 @@ import { readLeft } from './incarnation';
 import { FatalLatch } from './latch';
 import type { ClusterPlan, ShardPlan } from './plan';
 import { Reaper } from './reaper';
+import { Regrouper, type RegroupingOptions, type RegroupOutcome } from './regrouper';
 import { Roster, type RosterEntry } from './roster';
 import { FileSessionStore, SESSIONS_DIR, type SessionStore } from './session-store';
 import type { ObservedShard } from './shard-table';
@@ -78,52 +76,12 @@ const BOOT_CONCURRENCY = Math.max(2, availableParallelism());
 /** A cluster counts as booted when it has called login(), or after this time, ms. */
 const BOOT_SLOT_MS = 10_000;
 const POLL_MS = 20;
-/** A process that has given its shards away sends itself SIGTERM; beyond its drain time and this, ms, it is killed. */
-const RETIRE_MS = 8_000;
-/** And so much longer, ms, when it has to save what another one failed to take. */
-const LEAVE_MS = 60_000;
-
-export interface RegroupingOptions {
-  part: Regrouping;
-  /** What the new clusters run. */
-  spec: BotSpec;
-  /** Stop first, then start. */
-  cold: boolean;
-  onStep: (part: Regrouping, step: HandoffStep) => void;
-  /** Which clusters there are from here on, told before it is so: what the next supervisor has to start from. @throws Error */
-  onLayout: (layout: ClusterPlan[]) => void;
-  /** Gives up where that is possible without harm. */
-  signal: AbortSignal;
-}
-
-/** How one part of a regroup went. */
-export interface RegroupOutcome {
-  from: number[];
-  to: number[];
-  /** `kept`: the old clusters go on as before. */
-  how: 'handoff' | 'restart' | 'kept';
-  /** One sentence: why not by handoff, or why kept. null after a handoff. */
-  reason: string | null;
-  /** IDENTIFYs that were spent on it. */
-  identifies: number;
-  /** The longest time in which a shard's events were not dispatched, ms. null: not measured. */
-  gapMs: number | null;
-  /** All new clusters are ready. */
-  ready: boolean;
-  tookMs: number;
-}
-
-function firstObstacle(clusters: readonly Cluster[]): string | null {
-  for (const { id, obstacle } of clusters) if (obstacle !== null) return `cluster ${id}: ${obstacle}`;
-  return null;
-}
-
 /** Spawns and supervises the clusters of this host. */
 export class Master {
   readonly #options: MasterOptions;
   #clusters: Cluster[];
-  /** Those that are about to take shards from others. */
-  readonly #coming = new Set<Cluster>();
+  #totalShards: number;
+  readonly #regrouper: Regrouper;
   readonly #queue: LocalIdentifyQueue;
   readonly #budget: IdentifyBudget;
   readonly #ledger: FileIdentifyLedger;
@@ -136,10 +94,8 @@ export class Master {
   readonly #latch: FatalLatch;
   #timers: (() => void)[] = [];
   #stopping = false;
-  readonly #ending = new AbortController();
   #refreshing = false;
   #saveUntil = 0;
-  #regrouping: Promise<void> | null = null;
 
   constructor(options: MasterOptions) {
     this.#options = options;
@@ -186,7 +142,19 @@ export class Master {
       accept: (link) => this.#accept(link),
       onRefused: (reason, hello: Hello | null) => emit({ type: 'agent.refused', reason, pid: hello?.pid ?? null }),
     });
-    this.#clusters = plan.clusters.map((cluster) => this.#newCluster(cluster, options.bot));
+    this.#totalShards = plan.totalShards;
+    this.#clusters = plan.clusters.map((cluster) => this.#newCluster(cluster, options.bot, plan.totalShards));
+    this.#regrouper = new Regrouper({
+      plan: () => ({ totalShards: this.#totalShards, clusters: this.#clusters }),
+      newCluster: (cluster, spec, totalShards) => this.#newCluster(cluster, spec, totalShards),
+      exchange: (old, fresh, totalShards) => {
+        const stay = this.#clusters.filter((cluster) => !old.includes(cluster));
+        this.#clusters = [...stay, ...fresh].sort((a, b) => a.id - b.id);
+        this.#totalShards = totalShards;
+      },
+      mayStart: () => this.#mayStart(),
+      ...{ settings: options.cluster, clock, emit },
+    });
   }
 
   /** Listens for agents, adopts what an earlier supervisor left running, and starts the rest. */
@@ -208,7 +176,7 @@ export class Master {
 
   view(): MasterView {
     return {
-      totalShards: this.#options.plan.totalShards,
+      totalShards: this.#totalShards,
       clusters: this.#clusters.map((cluster) => cluster.observe()),
       shards: this.#clusters.flatMap((cluster) => cluster.shards.map((shard) => ({ ...shard, cluster: cluster.id }))),
       identify: {
@@ -236,26 +204,9 @@ export class Master {
     this.#queue.caution(on);
   }
 
-  /**
-   * Groups the shards of this host into other clusters, a few at a time, by handoff where that is possible. What is done
-   * stays done when a later part fails. One at a time; never rejects.
-   */
-  async regroup(target: readonly ClusterPlan[], options: Omit<RegroupingOptions, 'part'>): Promise<RegroupOutcome[]> {
-    const outcomes: RegroupOutcome[] = [];
-    const run = async (): Promise<void> => {
-      for (const part of regroupings(this.#clusters, target)) {
-        const outcome = await this.#regroup({ ...options, part });
-        outcomes.push(outcome);
-        if (outcome.how === 'kept') return;
-      }
-    };
-    this.#regrouping = run();
-    try {
-      await this.#regrouping;
-    } finally {
-      this.#regrouping = null;
-    }
-    return outcomes;
+  /** Has other clusters take the place of those that there are, see Regrouper. */
+  async regroup(target: ShardPlan, options: RegroupingOptions): Promise<RegroupOutcome[]> {
+    return await this.#regrouper.regroup(target, options);
   }
 
   /** Tries the gateway at once, whatever the delay. */
@@ -286,8 +237,7 @@ export class Master {
   /** Stops all clusters, the last started first, each within its deadline. Sessions are saved. */
   async stop(onStopped: (cluster: Cluster) => void = () => undefined): Promise<void> {
     this.#stopping = true;
-    this.#ending.abort();
-    await this.#regrouping?.catch(() => undefined); // it gives up, or is past the point where it could
+    await this.#regrouper.stop();
     const left = [...this.#clusters].reverse();
     const worker = async (): Promise<void> => {
       for (let next = left.shift(); next !== undefined; next = left.shift()) {
@@ -312,12 +262,12 @@ export class Master {
     this.#ledger.close();
   }
 
-  #newCluster(plan: ClusterPlan, spec: BotSpec): Cluster {
-    const { clock, cluster: settings, plan: whole, agentSocket, emit } = this.#options;
+  #newCluster(plan: ClusterPlan, spec: BotSpec, totalShards: number): Cluster {
+    const { clock, cluster: settings, agentSocket, emit } = this.#options;
     return new Cluster(plan, spec, {
       clock,
       settings,
-      totalShards: whole.totalShards,
+      totalShards,
       roster: this.#roster,
       sessions: this.#sessions,
       queue: this.#queue,
@@ -338,7 +288,7 @@ export class Master {
   }
 
   get #all(): Cluster[] {
-    return [...this.#clusters, ...this.#coming];
+    return [...this.#clusters, ...this.#regrouper.coming];
   }
 
   #launch(bot: BotSpec, boot: ClusterBoot, outFile: string, errFile: string): ClusterProcess {
@@ -480,136 +430,6 @@ export class Master {
     if (this.#latch.current === null) this.#latch.set(closeCode, message, this.#options.clock.now());
     this.#queue.halt(message);
     for (const cluster of this.#clusters) cluster.holdFatal(message);
-  }
-
-  async #regroup(options: RegroupingOptions): Promise<RegroupOutcome> {
-    const { part, cold, signal } = options;
-    const old = this.#clusters.filter(({ id }) => part.from.includes(id));
-    const releases = await Promise.all(old.map((cluster) => cluster.claim()));
-    const startedAt = this.#options.clock.now();
-    const outcome = (
-      how: RegroupOutcome['how'],
-      reason: string | null,
-      gapMs: number | null = null,
-    ): RegroupOutcome => {
-      const ready = this.#clusters.filter(({ id }) => part.to.some((plan) => plan.id === id));
-      return {
-        ...{ from: part.from, to: part.to.map(({ id }) => id), how, reason, gapMs },
-        identifies: how === 'kept' ? 0 : ready.reduce((sum, { identifies }) => sum + identifies, 0),
-        ready: how !== 'kept' && ready.every(({ state }) => state === 'ready'),
-        tookMs: this.#options.clock.now() - startedAt,
-      };
-    };
-    const mayGoOn = (): boolean => !signal.aborted && this.#mayStart();
-    try {
-      if (!mayGoOn()) return outcome('kept', 'it was given up before it began');
-      const obstacle = cold ? 'a restart was asked for' : firstObstacle(old);
-      if (obstacle !== null) {
-        await this.#regroupCold(old, options);
-        return outcome('restart', obstacle);
-      }
-      const result = await this.#handOver(old, options);
-      if (result.ok) {
-        const gaps = result.served.map((served) => served?.gapMs ?? null);
-        return outcome('handoff', null, gaps.includes(null) ? null : Math.max(...gaps.map((gap) => gap ?? 0)));
-      }
-      if (!result.restart || !mayGoOn()) return outcome('kept', result.reason);
-      await this.#regroupCold(old, options);
-      return outcome('restart', result.reason);
-    } catch (error) {
-      return outcome('kept', (error as Error).message);
-    } finally {
-      for (const release of releases) release();
-    }
-  }
-
-  /** Processes of the new clusters take the shards over while those of the old ones serve. @throws Error: nothing is done */
-  async #handOver(old: readonly Cluster[], options: RegroupingOptions): Promise<RegroupResult> {
-    const { part, spec, onStep, onLayout, signal } = options;
-    const { handoff: settings } = this.#options.cluster;
-    if (settings === null) throw new Error('handoffs are switched off');
-    const fresh = part.to.map((plan) => this.#newCluster(plan, spec));
-    for (const cluster of fresh) this.#coming.add(cluster);
-    const abort = new AbortController();
-    let tellOver = (): void => undefined;
-    const underWay = { abort, over: new Promise<void>((resolve) => (tellOver = resolve)) };
-    const givers = old.flatMap((cluster) => {
-      const incarnation = cluster.give(underWay);
-      return incarnation === null ? [] : [{ incarnation, shardIds: cluster.shardIds }];
-    });
-    const end = async (): Promise<void> => {
-      for (const cluster of old) cluster.kept();
-      tellOver();
-      await Promise.all(fresh.map((cluster) => cluster.notTaken()));
-      for (const cluster of fresh) this.#coming.delete(cluster);
-    };
-    let takers: Taker[];
-    try {
-      takers = fresh.map((cluster) => {
-        const of = givers.filter(({ shardIds }) => shardIds.some((id) => cluster.shardIds.includes(id)));
-        const incarnations = of.map(({ incarnation }) => incarnation.id);
-        const incarnation = cluster.take(incarnations, true, underWay);
-        return { incarnation, shardIds: cluster.shardIds, socketPath: cluster.socketOf(incarnation.id) };
-      });
-    } catch (error) {
-      for (const cluster of fresh) cluster.kill();
-      await end();
-      throw new Error(`a new cluster could not be started: ${(error as Error).message}`, { cause: error });
-    }
-    const note = (step: HandoffStep): void => {
-      for (const cluster of [...old, ...fresh]) cluster.note(step);
-      this.#options.emit({ type: 'clusters.regroup', from: part.from, to: part.to.map(({ id }) => id), step });
-      onStep(part, step);
-    };
-    const regroup = new Regroup({
-      ...{ givers, takers, settings, clock: this.#options.clock, onStep: note },
-      onCut: () => onLayout(this.#layoutAfter(part)),
-    });
-    const result = await regroup.run(AbortSignal.any([signal, abort.signal, this.#ending.signal]));
-    if (!result.ok) {
-      await end();
-      return result;
-    }
-    for (const cluster of old) cluster.given();
-    fresh.forEach((cluster, at) => {
-      const served = result.served[at] ?? null;
-      if (served !== null) cluster.taken(served);
-    });
-    this.#exchange(old, fresh);
-    tellOver();
-    note('draining');
-    const failed = fresh.filter((_, at) => (result.served[at] ?? null) === null);
-    await Promise.all(failed.map((cluster) => cluster.notTaken()));
-    const drainMs = settings.drainMs + (failed.length > 0 ? LEAVE_MS : RETIRE_MS);
-    await Promise.all(old.map((cluster) => cluster.finished(drainMs)));
-    for (const cluster of fresh) cluster.speak();
-    for (const cluster of failed) if (this.#mayStart()) cluster.start({ operator: true });
-    await Promise.all(fresh.map((cluster) => cluster.settled()));
-    return result;
-  }
-
-  /** Stops the old clusters, and starts the new ones with what they leave. */
-  async #regroupCold(old: readonly Cluster[], { part, spec, onStep, onLayout }: RegroupingOptions): Promise<void> {
-    onLayout(this.#layoutAfter(part));
-    onStep(part, 'stopping');
-    await Promise.all(old.map((cluster) => cluster.stop()));
-    for (const cluster of old) cluster.given();
-    const fresh = part.to.map((plan) => this.#newCluster(plan, spec));
-    this.#exchange(old, fresh);
-    onStep(part, 'starting');
-    for (const cluster of fresh) if (this.#mayStart()) cluster.start({ operator: true });
-    await Promise.all(fresh.map((cluster) => cluster.settled()));
-  }
-
-  #layoutAfter({ from, to }: Regrouping): ClusterPlan[] {
-    const stay = this.#clusters.filter(({ id }) => !from.includes(id)).map(({ id, shardIds }) => ({ id, shardIds }));
-    return [...stay, ...to].sort((a, b) => a.id - b.id);
-  }
-
-  #exchange(old: readonly Cluster[], fresh: readonly Cluster[]): void {
-    for (const cluster of fresh) this.#coming.delete(cluster);
-    const stay = this.#clusters.filter((cluster) => !old.includes(cluster));
-    this.#clusters = [...stay, ...fresh].sort((a, b) => a.id - b.id);
   }
 
   async #reconcile(): Promise<void> {

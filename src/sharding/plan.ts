@@ -26,6 +26,9 @@ export const MAX_GUILDS_PER_SHARD = 2_500;
 /** About how many guilds a shard holds at the count that /gateway/bot recommends. */
 const GUILDS_PER_RECOMMENDED_SHARD = 1_000;
 
+/** More are of no use, and would be refused for lack of IDENTIFYs. */
+export const MAX_SHARDS = 10_000;
+
 /** A shard count that Discord would refuse. The message names the key and the count that works. */
 export class ShardCountError extends Error {
   override readonly name = 'ShardCountError';

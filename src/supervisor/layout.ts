@@ -1,14 +1,17 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Config } from '../config';
 import { writeFileWhole } from '../deploy/write-file';
-import { planClusters, type ClusterPlan, type ShardPlan, type ShardRange } from '../sharding/plan';
+import type { ClusterPlan, ShardPlan } from '../sharding/plan';
+
+type Configured = Pick<Config['sharding'], 'totalShards' | 'shardsPerCluster'>;
 
 /** Clusters as an operator has scaled them, away from what the config says. */
 export interface Layout {
   totalShards: number;
-  /** `sharding.shardsPerCluster` at that time: when it is changed, the config counts again. */
-  shardsPerCluster: number;
-  clusters: ClusterPlan[];
+  /** These settings of `sharding` at that time: when one is changed, the config counts again. */
+  configured: Configured;
+  clusters: readonly ClusterPlan[];
 }
 
 /** The layout that the next supervisor starts from; no file: that of the config. */
@@ -23,7 +26,8 @@ export class LayoutFile {
   read(): Layout | null {
     try {
       const layout = JSON.parse(readFileSync(this.#file, 'utf8')) as Partial<Layout>;
-      return Array.isArray(layout.clusters) ? (layout as Layout) : null;
+      const valid = Array.isArray(layout.clusters) && typeof layout.configured === 'object';
+      return valid ? (layout as Layout) : null;
     } catch {
       return null;
     }
@@ -39,15 +43,21 @@ export class LayoutFile {
   }
 }
 
-/** The clusters to start with: those of the layout, if it is of these shards and of this config. Pure. */
-export function startingPlan(layout: Layout | null, range: ShardRange, shardsPerCluster: number): ShardPlan {
-  const { totalShards } = range;
-  if (layout !== null && layout.totalShards === totalShards && layout.shardsPerCluster === shardsPerCluster) {
-    const { clusters } = layout;
-    const covered = clusters.flatMap(({ shardIds }) => shardIds);
-    if (sorted(covered).join() === sorted(range.shardIds).join()) return { totalShards, clusters };
-  }
-  return planClusters(range, shardsPerCluster);
+/**
+ * The layout that holds for this config, if it is of all shards of its number or of those of this host. Pure.
+ * @param own Shards of this host; absent: all
+ */
+export function layoutFor(
+  layout: Layout | null,
+  { totalShards, shardsPerCluster }: Configured,
+  own?: readonly number[],
+): ShardPlan | null {
+  if (layout?.configured.totalShards !== totalShards) return null;
+  if (layout.configured.shardsPerCluster !== shardsPerCluster) return null;
+  const wanted = own ?? Array.from({ length: layout.totalShards }, (_, id) => id);
+  const covered = layout.clusters.flatMap(({ shardIds }) => shardIds);
+  if (sorted(covered).join() !== sorted(wanted).join()) return null;
+  return { totalShards: layout.totalShards, clusters: layout.clusters };
 }
 
 export function sameClusters(a: readonly ClusterPlan[], b: readonly ClusterPlan[]): boolean {

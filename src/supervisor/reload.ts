@@ -13,6 +13,9 @@ const RELOADABLE = [
   /^sharding\.(spawnTimeout|hangTimeout|stopTimeout|graceTime|restart)(\.|$)/,
 ];
 
+/** Keys whose values `botctl scale` reaches by another way. */
+const SCALABLE = /^sharding\.(totalShards|shardsPerCluster)$/;
+
 /** Which keys differ, and whether they can take effect now. Pure. */
 export function changedKeys(old: Config, fresh: Config): { now: string[]; later: string[] } {
   const keys = differences(old, fresh, '');
@@ -29,7 +32,10 @@ export function applyReload(
 ): Pick<CommonSpec, 'entry' | 'args' | 'nodeArgs' | 'cwd' | 'botEnv' | 'token'> {
   const { now, later } = changedKeys(running, fresh);
   if (now.length > 0) say(`changed: ${now.join(', ')}`);
-  for (const key of later) say(`not reloaded: ${key} (use botctl stop, then botctl start)`);
+  for (const key of later) {
+    const way = SCALABLE.test(key) ? 'botctl scale, or botctl stop and start' : 'botctl stop, then botctl start';
+    say(`not reloaded: ${key} (use ${way})`);
+  }
   const { restart, ...times } = clusterSettingsOf({ ...running, sharding: { ...running.sharding, ...timesOf(fresh) } });
   Object.assign(settings, times);
   Object.assign(settings.restart, restart);

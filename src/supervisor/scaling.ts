@@ -1,11 +1,20 @@
+import type { Config } from '../config';
 import { ControlError, type Progress } from '../control/contract';
 import type { ScaleRequest } from '../control/scale-contract';
 import { PoolBudgetError } from '../data/pool/budget';
 import type { DataSettings } from '../data/settings';
 import { memoryRoom } from '../health/memory-room';
-import { regroupings, type Regrouping } from '../sharding/handoff/regrouping';
-import type { Master, RegroupOutcome } from '../sharding/master';
-import { planClusters, planEvenly, type ClusterPlan } from '../sharding/plan';
+import type { Regrouping } from '../sharding/handoff/regrouping';
+import type { Master } from '../sharding/master';
+import {
+  MAX_SHARDS,
+  minimumShards,
+  planClusters,
+  planEvenly,
+  type ClusterPlan,
+  type ShardPlan,
+} from '../sharding/plan';
+import { partsOf, type RegroupOutcome } from '../sharding/regrouper';
 import type { Deployments } from './deployments';
 import { sameClusters, type LayoutFile } from './layout';
 import { STEPS } from './replace';
@@ -15,7 +24,9 @@ export interface ScalingOptions {
   deployments: Deployments;
   layout: LayoutFile;
   /** Of the config. */
-  shardsPerCluster: number;
+  config: Pick<Config['sharding'], 'totalShards' | 'shardsPerCluster' | 'shards'>;
+  /** What Discord recommends. */
+  recommendedShards: number;
   /** What is wrong at the moment, a sentence each. */
   openIncidents: () => string[];
   /** What the SDK in each of so many clusters is told. @throws PoolBudgetError */
@@ -24,6 +35,9 @@ export interface ScalingOptions {
 
 type Tell = (line: Progress) => void;
 
+/** Discord lets so many identify at a time, each once in so long, s. */
+const IDENTIFY_SECONDS = 5;
+
 /** Groups the shards into other clusters while they serve. */
 export class Scaling {
   constructor(private readonly options: ScalingOptions) {}
@@ -31,15 +45,17 @@ export class Scaling {
   /** @throws ControlError when it cannot be done; what is done by then stays done, and is told */
   async scale(request: ScaleRequest, tell: Tell): Promise<void> {
     const { deployments, master } = this.options;
-    const target = this.#target(request);
-    const parts = regroupings(master.clusters, target);
+    const now = { totalShards: master.view().totalShards, clusters: master.clusters };
+    const target = this.#target(request, now);
+    const parts = partsOf(now, target);
     if (parts.length === 0) {
-      tell({ done: true, ok: true, text: `there are ${describe(target)} already` });
+      tell({ done: true, ok: true, text: `there are ${describe(target.clusters)} already` });
       return;
     }
     const way = parts.length === 1 ? 'in one step' : `in ${parts.length} steps`;
-    tell({ done: false, text: `${describe(master.clusters)} become ${describe(target)}, ${way}` });
-    const data = await this.#data(target.length);
+    tell({ done: false, text: `${describe(now.clusters)} become ${describe(target.clusters)}, ${way}` });
+    if (target.totalShards !== now.totalShards) this.#checkBudget(target, tell);
+    const data = await this.#data(target.clusters.length);
     this.#check(parts, request, tell);
     if (request.dryRun) {
       tell({ done: true, ok: true, text: 'nothing was changed' });
@@ -53,7 +69,7 @@ export class Scaling {
           spec,
           cold: request.cold,
           signal,
-          onLayout: (clusters) => this.#keep(clusters),
+          onLayout: (plan) => this.#keep(plan),
           onStep: (part, step) => {
             if (step === 'draining' || step === 'starting') done++;
             tell({ done: false, text: `${name(part)}: ${STEPS[step]}`, share: done / (parts.length + 1) });
@@ -64,17 +80,44 @@ export class Scaling {
     );
   }
 
-  #target({ clusters, shardsPerCluster }: ScaleRequest): readonly ClusterPlan[] {
-    const { master } = this.options;
-    const { totalShards } = master.view();
-    const shardIds = master.clusters.flatMap((cluster) => cluster.shardIds);
+  /** @throws ControlError */
+  #target({ clusters, shardsPerCluster, shards }: ScaleRequest, now: ShardPlan): ShardPlan {
+    const { config, recommendedShards } = this.options;
+    if (shards !== undefined) {
+      if (config.shards !== undefined) {
+        const message = 'The shards of this bot are spread over several hosts (sharding.shards).';
+        throw new ControlError(409, message, 'Change sharding.totalShards on all of them, then stop and start each.');
+      }
+      const least = minimumShards(recommendedShards);
+      if (shards < least || shards > MAX_SHARDS) {
+        const message = `Discord takes ${least} to ${MAX_SHARDS} shards for a bot of this size, not ${shards}.`;
+        throw new ControlError(400, message, `It recommends ${recommendedShards}.`);
+      }
+    }
+    const totalShards = shards ?? now.totalShards;
+    const shardIds =
+      totalShards === now.totalShards
+        ? now.clusters.flatMap((cluster) => cluster.shardIds)
+        : Array.from({ length: totalShards }, (_, id) => id);
     const range = { totalShards, shardIds };
-    if (clusters === undefined) return planClusters(range, shardsPerCluster ?? 1).clusters;
+    const size = shardsPerCluster ?? Math.max(...now.clusters.map((cluster) => cluster.shardIds.length));
+    if (clusters === undefined) return planClusters(range, size);
     if (clusters > shardIds.length) {
       const message = `${clusters} clusters need at least as many shards; this host has ${shardIds.length}.`;
       throw new ControlError(400, message, `Give a number up to ${shardIds.length}.`);
     }
-    return planEvenly(range, clusters).clusters;
+    return planEvenly(range, clusters);
+  }
+
+  /** Each shard of another number identifies. @throws ControlError when there are not enough of them left today */
+  #checkBudget({ totalShards }: ShardPlan, tell: Tell): void {
+    const { budget, maxConcurrency } = this.options.master.view().identify;
+    if (budget !== null && budget.remaining < totalShards) {
+      const message = `Not scaled: ${totalShards} shards have to identify, and ${budget.remaining} IDENTIFYs are left today.`;
+      throw new ControlError(409, message, `There are more at ${new Date(budget.resetAt).toISOString()}.`);
+    }
+    const seconds = Math.ceil(totalShards / maxConcurrency) * IDENTIFY_SECONDS;
+    tell({ done: false, text: `all ${totalShards} shards identify beside the old ones, in about ${seconds} s` });
   }
 
   /** @throws ControlError */
@@ -107,13 +150,13 @@ export class Scaling {
   }
 
   /** @throws what the file system throws */
-  #keep(clusters: ClusterPlan[]): void {
-    const { layout, master, shardsPerCluster } = this.options;
-    layout.write({ totalShards: master.view().totalShards, shardsPerCluster, clusters });
+  #keep({ totalShards, clusters }: ShardPlan): void {
+    const { totalShards: configured, shardsPerCluster } = this.options.config;
+    this.options.layout.write({ totalShards, configured: { totalShards: configured, shardsPerCluster }, clusters });
   }
 
-  #conclude(outcomes: readonly RegroupOutcome[], target: readonly ClusterPlan[], tell: Tell): void {
-    const { layout, master, shardsPerCluster } = this.options;
+  #conclude(outcomes: readonly RegroupOutcome[], target: ShardPlan, tell: Tell): void {
+    const { layout, master, config } = this.options;
     const kept = outcomes.find(({ how }) => how === 'kept');
     if (kept !== undefined) {
       const before = outcomes.length === 1 ? '' : `; ${outcomes.length - 1} of the steps before it stand`;
@@ -121,13 +164,15 @@ export class Scaling {
       tell({ done: true, ok: false, text });
       return;
     }
-    const { totalShards } = master.view();
-    const shardIds = target.flatMap((cluster) => cluster.shardIds);
-    const configured = planClusters({ totalShards, shardIds }, shardsPerCluster).clusters;
-    if (sameClusters(configured, target)) layout.clear();
+    const { totalShards, clusters } = target;
+    const shardIds = clusters.flatMap((cluster) => cluster.shardIds);
+    const isConfigured =
+      config.totalShards === totalShards &&
+      sameClusters(planClusters({ totalShards, shardIds }, config.shardsPerCluster).clusters, clusters);
+    if (isConfigured) layout.clear();
     else {
-      const text = 'it stays so, also after a restart, until sharding.shardsPerCluster is changed in the config';
-      tell({ done: false, text });
+      const keys = 'sharding.totalShards or sharding.shardsPerCluster';
+      tell({ done: false, text: `it stays so, also after a restart, until ${keys} is changed in the config` });
     }
     const identifies = outcomes.reduce((sum, outcome) => sum + outcome.identifies, 0);
     const gaps = outcomes.flatMap(({ gapMs }) => gapMs ?? []);
@@ -137,10 +182,12 @@ export class Scaling {
       `${identifies} identifies`,
       ...(gaps.length > 0 ? [`longest gap ${Math.round(Math.max(...gaps))} ms`] : []),
     ];
+    const missed = outcomes.reduce((sum, outcome) => sum + outcome.missed, 0);
+    if (missed > 0) facts.push(`${missed} events were handled by neither`);
     const unready = master.clusters.filter(({ state }) => state !== 'ready').map(({ id }) => id);
     const ok = unready.length === 0;
     const problem = ok ? '' : `; not ready: cluster ${unready.join(', ')}`;
-    tell({ done: true, ok, text: `${describe(target)} (${facts.join(', ')})${problem}`, share: 1 });
+    tell({ done: true, ok, text: `${describe(clusters)} (${facts.join(', ')})${problem}`, share: 1 });
   }
 }
 

@@ -18,7 +18,7 @@ import type { Cluster } from '../sharding/cluster';
 import { fetchGatewayBot } from '../sharding/gateway-info';
 import { Master, type MasterView } from '../sharding/master';
 import { SESSIONS_DIR } from '../sharding/session-store';
-import { LocalShardAssignment } from '../sharding/plan';
+import { LocalShardAssignment, planClusters } from '../sharding/plan';
 import { previousTotalShards } from '../sharding/previous-run';
 
 import { dataOwner, type DataSettings } from '../data/settings';
@@ -38,7 +38,7 @@ import { IncidentWatch } from './incidents';
 import { SupervisorMaintenance } from './maintenance';
 import { busyByIncidents, signalMaintenance } from './maintenance-incidents';
 import { controlMetrics, httpMetrics } from './metrics-answers';
-import { LayoutFile, startingPlan } from './layout';
+import { LayoutFile, layoutFor } from './layout';
 import { MetricsFeed } from './metrics-feed';
 import { ReleaseSpecs, type CommonSpec } from './releases';
 import { applyReload, type ReloadConfig } from './reload';
@@ -379,13 +379,15 @@ export class Supervisor {
     const { config, logger, env, version, secrets } = this.#options;
     const { bot, sharding, identify, gateway: gate, stateDir } = config;
     const previousTotal = previousTotalShards(stateDir, Date.now);
-    const assignment = new LocalShardAssignment({
-      totalShards: sharding.totalShards,
+    const layout = new LayoutFile(stateDir);
+    const scaled = layoutFor(layout.read(), sharding, sharding.shards);
+    // Also of a layout Discord may refuse the number by now.
+    const range = new LocalShardAssignment({
+      totalShards: scaled?.totalShards ?? sharding.totalShards,
       ...(sharding.shards !== undefined && { shards: sharding.shards }),
       ...(previousTotal !== undefined && { previousTotal }),
-    });
-    const layout = new LayoutFile(stateDir);
-    const plan = startingPlan(layout.read(), assignment.assign(found.gateway), sharding.shardsPerCluster);
+    }).assign(found.gateway);
+    const plan = scaled ?? planClusters(range, sharding.shardsPerCluster);
     const [data, restGuard] = await Promise.all([
       this.#dataSettings(plan.clusters.length, found),
       this.#startRestGuard(found.api),
@@ -469,7 +471,8 @@ export class Supervisor {
       master,
       deployments,
       layout,
-      shardsPerCluster: sharding.shardsPerCluster,
+      config: sharding,
+      recommendedShards: found.gateway.shards,
       openIncidents: () => incidentsInTheWay(this.#incidents.desk),
       dataSettings: (clusters) => this.#dataSettings(clusters, found),
     });

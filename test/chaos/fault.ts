@@ -20,6 +20,12 @@ export interface Fault {
   mayLose: boolean;
   /** What is against trying it in a pair: it ends what the other one needs. */
   alone?: boolean;
+  /** Nothing comes from Discord meanwhile. */
+  endsTraffic?: boolean;
+  /** It is seen only by what events have the bot do. */
+  needsTraffic?: boolean;
+  /** Memory is judged by its growth: this cluster must have run for a while. */
+  settledCluster?: number;
   /** Does the harm; the function that it returns undoes what botctl cannot. */
   inject(stage: Stage): Promise<() => Promise<void> | void>;
 }

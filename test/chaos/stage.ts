@@ -20,6 +20,7 @@ const DATABASES = 2;
 const EVENTS_PER_SECOND = 20;
 /** How often the rules are looked at. */
 export const INTERVAL_MS = 3_000;
+const MEMORY_WINDOW_MS = 60_000;
 
 const HOLD = { clear: '1s' };
 
@@ -115,11 +116,19 @@ export class Stage {
     });
   }
 
+  /** The window of the rule for memory lies within the life of the cluster's process. */
+  untilSettled(cluster: number): Promise<void> {
+    const uptime = async (): Promise<number> => {
+      return (await this.status())?.clusters.find(({ id }) => id === cluster)?.uptimeSeconds ?? 0;
+    };
+    return until(async () => (await uptime()) * 1_000 > MEMORY_WINDOW_MS, { timeoutMs: 2 * MEMORY_WINDOW_MS, everyMs: 500 });
+  }
+
   /** Has a cluster's bot do harm to itself, until `null`. */
   harm(order: { cluster: number; harm: string } | null): void {
     const file = join(this.botctl.dir, 'harm.json');
     if (order === null) rmSync(file, { force: true });
-    else writeFileSync(file, JSON.stringify(order));
+    else writeFileSync(file, JSON.stringify({ ...order, at: Date.now() }));
   }
 
   async clusterPid(id: number): Promise<number> {
@@ -232,7 +241,7 @@ export class Stage {
           clusterHung: HOLD,
           shardStuck: HOLD,
           shardDisconnects: { ...HOLD, window: '1m' },
-          memoryPressure: { ...HOLD, for: '1s', window: '1m', warmUp: '0s' },
+          memoryPressure: { ...HOLD, for: '1s', window: `${MEMORY_WINDOW_MS}ms`, warmUp: '0s' },
           errorRate: { ...HOLD, for: '1s', window: '1m' },
           slowResponses: { ...HOLD, for: '1s', window: '1m', mean: '2s' },
           databaseDown: HOLD,

@@ -36,6 +36,7 @@ const CALM_MS = 2_000;
 /** Does the harm, watches what botctl makes of it, and judges. */
 export async function tryFaults(stage: Stage, faults: readonly Fault[], calmTimeoutMs = 150_000): Promise<Trial> {
   await calm(stage, calmTimeoutMs);
+  for (const { settledCluster } of faults) if (settledCluster !== undefined) await stage.untilSettled(settledCluster);
   const { sandbox, sink } = stage;
   sandbox.resetCounters();
   const toldBefore = sink.notices.length;
@@ -59,8 +60,10 @@ export async function tryFaults(stage: Stage, faults: readonly Fault[], calmTime
   const recoveredAt = Date.now();
   await waitFor(async () => (await open(stage)).length === 0, recoversMs + 90_000);
 
-  const incidents = (await stage.incidents(startedAt)).filter(({ parent }) => parent === null);
-  const first = firstOf(incidents, expected);
+  const all = await stage.incidents(startedAt);
+  const incidents = all.filter(({ parent }) => parent === null);
+  // What follows from the other fault too is kept silent, and found all the same.
+  const first = firstOf(all, expected);
   const writes = await checkWrites(stage);
   const report = sandbox.report();
   const actions = (await stage.recovery()).actions
@@ -129,7 +132,10 @@ async function calm(stage: Stage, timeoutMs: number): Promise<void> {
   const end = Date.now() + timeoutMs;
   for (let since = Date.now(); Date.now() - since < CALM_MS;) {
     if (!(await stage.isWell()) || (await open(stage)).length > 0) since = Date.now();
-    if (Date.now() > end) throw new Error(`no calm before the fault: ${JSON.stringify(await open(stage), null, 1)}`);
+    if (Date.now() > end) {
+      const left = (await open(stage)).map(({ type, scope, text }) => `${type} ${scope} (${text})`);
+      throw new Error(`no calm before the fault: ${left.join(', ') || 'not well'}`);
+    }
     await delay(100);
   }
 }

@@ -1,12 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { LayoutFile, sameClusters, startingPlan, type Layout } from '../../src/supervisor/layout';
+import { planClusters } from '../../src/sharding/plan';
+import { LayoutFile, layoutFor, sameClusters, type Layout } from '../../src/supervisor/layout';
 
-const range = { totalShards: 4, shardIds: [0, 1, 2, 3] };
+const configured = { totalShards: 'auto', shardsPerCluster: 2 } as const;
 const layout: Layout = {
   totalShards: 4,
-  shardsPerCluster: 2,
+  configured,
   clusters: [
     { id: 0, shardIds: [0, 1, 2] },
     { id: 1, shardIds: [3] },
@@ -30,14 +31,21 @@ describe('the layout', () => {
     expect(file.read()).toBeNull();
   });
 
-  it('counts for the same shards and the same config only', () => {
-    expect(startingPlan(layout, range, 2).clusters).toEqual(layout.clusters);
-    const configured = startingPlan(null, range, 2).clusters;
-    expect(configured.map(({ shardIds }) => shardIds)).toEqual([[0, 1], [2, 3]]); // prettier-ignore
-    expect(startingPlan({ ...layout, totalShards: 8 }, range, 2).clusters).toEqual(configured);
-    expect(startingPlan({ ...layout, shardsPerCluster: 3 }, range, 2).clusters).toEqual(configured);
-    expect(startingPlan(layout, { ...range, shardIds: [0, 1, 2] }, 2).clusters).not.toEqual(layout.clusters);
-    expect(sameClusters(layout.clusters, configured)).toBe(false);
-    expect(sameClusters(configured, startingPlan(null, range, 2).clusters)).toBe(true);
+  it('counts for the same config and the same shards only', () => {
+    const plan = { totalShards: 4, clusters: layout.clusters };
+    expect(layoutFor(layout, configured)).toEqual(plan);
+    expect(layoutFor(layout, configured, [3, 2, 1, 0])).toEqual(plan);
+    expect(layoutFor(layout, configured, [0, 1, 2])).toBeNull();
+    expect(layoutFor(null, configured)).toBeNull();
+    expect(layoutFor(layout, { ...configured, totalShards: 4 })).toBeNull();
+    expect(layoutFor(layout, { ...configured, shardsPerCluster: 3 })).toBeNull();
+    expect(layoutFor({ ...layout, totalShards: 8 }, configured)).toBeNull();
+  });
+
+  it('is told from that of the config', () => {
+    const range = { totalShards: 4, shardIds: [0, 1, 2, 3] };
+    const { clusters } = planClusters(range, 2);
+    expect(sameClusters(layout.clusters, clusters)).toBe(false);
+    expect(sameClusters(clusters, planClusters(range, 2).clusters)).toBe(true);
   });
 });

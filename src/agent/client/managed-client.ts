@@ -13,6 +13,8 @@ import { Checkpoints } from '../checkpoint/checkpoints';
 import { restore } from '../checkpoint/restore';
 import type { HandingClient } from '../handoff/predecessor';
 import type { Successor, TakingClient } from '../handoff/successor';
+import { EventGate } from '../reshard/event-gate';
+import type { Newcomer } from '../reshard/newcomer';
 import { writeSnapshot, type SnapshotMeta } from '../snapshot';
 import {
   IDLE,
@@ -40,6 +42,8 @@ export interface ManagedClientOptions {
   resume: BootRecord['resume'] | null;
   /** This process takes another one's sessions over. */
   successor: Successor | null;
+  /** This process has shards of a new number, beside those that serve. */
+  newcomer: Newcomer | null;
   /** The successor has failed before the cut: this process has to end. */
   onSuccessorFailed: (error: Error) => void;
   permits: Permits;
@@ -296,6 +300,18 @@ export class ManagedClient {
     await connected;
   }
 
+  /** Identifies, and lets the bot hear of it when the processes before have stopped. */
+  async #join(newcomer: Newcomer, manager: WsManager, connect: () => Promise<void>): Promise<void> {
+    const { client, boot } = this.options;
+    const gate = new EventGate(manager, client, boot.shardIds);
+    try {
+      await newcomer.run({ gate, guilds: () => client.guilds.cache.size, connect });
+    } catch (error) {
+      this.options.onSuccessorFailed(error as Error);
+      await new Promise<never>(() => undefined);
+    }
+  }
+
   /** Discord has answered a shard of a successor: by an event or RESUMED, or by refusing the session. */
   #onAnswer(shardId: number, resumed: boolean): void {
     const awaited = this.#awaited;
@@ -339,8 +355,9 @@ export class ManagedClient {
       for (const shard of strategy.shards.values()) this.#control(manager, shard);
     };
     strategy.connect = async () => {
-      const { successor } = this.options;
+      const { successor, newcomer } = this.options;
       if (successor !== null && !successor.hasTaken) return this.#succeed(successor, manager, connect);
+      if (newcomer !== null && !newcomer.hasTaken) return this.#join(newcomer, manager, connect);
       await this.#hydrate(manager);
       await connect();
     };

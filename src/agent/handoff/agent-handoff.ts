@@ -5,6 +5,7 @@ import { BotState } from './bot-state';
 import { Predecessor } from './predecessor';
 import { RunningHandlers } from './running-handlers';
 import { isForeign, Successor } from './successor';
+import { Newcomer } from '../reshard/newcomer';
 
 export interface AgentHandoffOptions {
   boot: BootRecord;
@@ -29,23 +30,28 @@ const LAST_WORDS_MS = 100;
 /** Both sides of a handoff in one process: it may succeed one process and, later, be succeeded by another. */
 export class AgentHandoff {
   readonly state = new BotState();
-  readonly successor: Successor | null;
+  readonly successor: Successor | null = null;
+  readonly newcomer: Newcomer | null = null;
   #predecessor: Predecessor | null = null;
   #retired = false;
   #last: HandoffReport | null = null;
 
   constructor(private readonly options: AgentHandoffOptions) {
     const { handoff, parkDir } = options.boot;
-    this.successor =
-      handoff === undefined
-        ? null
-        : new Successor({
-            ...handoff,
-            parkDir,
-            state: this.state,
-            report: (report) => this.#report(report),
-            serving: (gapMs, dropped) => this.#serving(gapMs, dropped),
-          });
+    if (handoff === undefined) return;
+    const joining = {
+      ...handoff,
+      parkDir,
+      state: this.state,
+      report: (report: HandoffReport) => this.#report(report),
+      serving: (gapMs: number | null, dropped: DroppedState, missed = 0) => this.#serving(gapMs, dropped, missed),
+    };
+    if (handoff.reshard) this.newcomer = new Newcomer(joining);
+    else this.successor = new Successor(joining);
+  }
+
+  get #joining(): Successor | Newcomer | null {
+    return this.successor ?? this.newcomer;
   }
 
   /** The sessions are another process's: this one may not save them. */
@@ -59,7 +65,7 @@ export class AgentHandoff {
   }
 
   onFrame(frame: Extract<SupervisorToAgent, { t: 'hand-over' | 'take-over' }>): void {
-    if (frame.t === 'take-over') this.successor?.allow();
+    if (frame.t === 'take-over') this.#joining?.allow();
     else if (this.#predecessor === null) void this.#handOver(frame);
   }
 
@@ -70,7 +76,7 @@ export class AgentHandoff {
 
   /** Without a supervisor nobody would let it take over, and the next one could not tell it from its predecessor. */
   onDetached(): void {
-    if (this.successor !== null && !this.successor.hasTaken) process.kill(process.pid, 'SIGKILL');
+    if (this.#joining?.hasTaken === false) process.kill(process.pid, 'SIGKILL');
   }
 
   onSuccessorFailed(error: Error): void {
@@ -90,6 +96,7 @@ export class AgentHandoff {
     const unfollow = handlers.follow();
     this.#predecessor = new Predecessor({
       heirs: frame.heirs,
+      reshard: frame.reshard ?? null,
       messagesPerChannel: frame.messagesPerChannel,
       handing,
       state: this.state,
@@ -113,7 +120,7 @@ export class AgentHandoff {
     this.options.end();
   }
 
-  #serving(gapMs: number | null, dropped: DroppedState): void {
+  #serving(gapMs: number | null, dropped: DroppedState, missed: number): void {
     const { first } = this.options.clients();
     this.#report({
       step: 'serving',
@@ -121,6 +128,7 @@ export class AgentHandoff {
       shards: first?.reports() ?? [],
       sessions: first?.sessions() ?? [],
       dropped,
+      missed,
     });
   }
 

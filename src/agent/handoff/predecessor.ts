@@ -2,9 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'discord.js';
 import type { HandoffReport, Heir, ShardSession } from '../../ipc/messages';
 import type { SnapshotMeta } from '../snapshot';
+import { DispatchLog } from '../reshard/dispatch-log';
 import type { BotState } from './bot-state';
 import { countDropped } from './dropped';
 import { HeirLink } from './heir-link';
+import type { CutRecord } from './wire';
 
 /** A client that gives its sessions away. */
 export interface HandingClient {
@@ -23,6 +25,8 @@ export interface HandingClient {
 
 export interface PredecessorOptions {
   heirs: readonly Heir[];
+  /** The heirs have shards out of this number, with sessions and caches of their own; null: they take this one's. */
+  reshard: number | null;
   messagesPerChannel: number;
   handing: HandingClient;
   state: BotState;
@@ -42,8 +46,11 @@ const SERVING_TIMEOUT_MS = 10_000;
 export class Predecessor {
   #isCut = false;
   #links: HeirLink[] = [];
+  readonly #log: DispatchLog | null;
 
-  constructor(private readonly options: PredecessorOptions) {}
+  constructor(private readonly options: PredecessorOptions) {
+    this.#log = options.reshard === null ? null : new DispatchLog(options.reshard);
+  }
 
   /** From here on the sessions are not this process's, unless it rolls back. */
   get isCut(): boolean {
@@ -66,6 +73,7 @@ export class Predecessor {
     const links = heirs.map((heir) => new HeirLink(heir, handing));
     this.#links = links;
     const stopJournal = handing.journal((shard, t, d) => {
+      this.#log?.add(t, d);
       for (const link of links) link.dispatched(shard, t, d);
     });
     try {
@@ -89,7 +97,9 @@ export class Predecessor {
   async #copy(links: readonly HeirLink[]): Promise<void> {
     const anyEnd = Promise.race(links.map(({ ended }) => ended));
     anyEnd.catch(() => undefined); // after the cut each is waited for by itself
-    for (const link of links) await Promise.race([link.copy(this.options.messagesPerChannel), anyEnd]);
+    if (this.#log === null) {
+      for (const link of links) await Promise.race([link.copy(this.options.messagesPerChannel), anyEnd]);
+    }
     await Promise.race([Promise.all(links.map(({ wantsCut }) => wantsCut)), anyEnd]);
   }
 
@@ -102,7 +112,11 @@ export class Predecessor {
     await handing.cut();
     const dropped = countDropped(handing.client);
     const exported = await state.export();
-    for (const link of links) link.cut({ k: 'cut', at, sessions: handing.sessions(), dropped, state: exported });
+    const record: CutRecord = { k: 'cut', at, sessions: [], dropped, state: exported };
+    for (const link of links) {
+      if (this.#log === null) link.cut({ ...record, sessions: handing.sessions() });
+      else link.cut({ ...record, told: this.#log.of(link.heir.shardIds) });
+    }
   }
 
   /** After the cut. @returns false when the sessions were taken back */
@@ -123,6 +137,8 @@ export class Predecessor {
       await this.#takeBack(links, first.reason);
       return false;
     }
+    // They had their own: the process in their place identifies.
+    if (this.#log !== null) return true;
     await this.options.leave(dead.flatMap(({ link }) => link.heir.shardIds));
     return true;
   }

@@ -1,15 +1,14 @@
-import { once } from 'node:events';
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Socket } from 'node:net';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Client } from 'discord.js';
-import { encodeFrame } from '../../ipc/frames';
 import { TOOK_OVER_FILE, type DroppedState, type HandoffReport, type ShardSession } from '../../ipc/messages';
 import { processStartTime } from '../../ipc/process-start-time';
 import { SnapshotError, type GatewayStream, type HeaderRecord, type SnapshotMeta } from '../snapshot';
 import type { BotState } from './bot-state';
 import { CacheReceiver } from './cache-receiver';
-import { readRecords, type CutRecord, type FromPredecessor, type FromSuccessor } from './wire';
+import { together, type Cut } from './cut';
+import { Intake, listen } from './intake';
+import type { FromCaches, FromSuccessor } from './wire';
 
 /** A client that is given its sessions, and waits for them in `login()`. */
 export interface TakingClient {
@@ -64,7 +63,12 @@ export class Successor {
   async run(taking: TakingClient): Promise<void> {
     const receiver = new CacheReceiver(taking.manager, taking.client, taking.meta);
     const headers = new Headers(this.options.predecessors, receiver);
-    const intakes = (await this.#accept()).map((socket) => new Intake(socket, receiver, headers));
+    const take = (record: FromCaches): Promise<void> => {
+      return record.k === 'header' ? headers.add(record) : receiver.take(record);
+    };
+    const { socketPath, predecessors, report } = this.options;
+    const sockets = await listen(socketPath, predecessors, () => report({ step: 'waiting' }));
+    const intakes = sockets.map((socket) => new Intake(socket, take));
     const say = (record: FromSuccessor): void => intakes.forEach((intake) => intake.say(record));
     const failed = Promise.race(intakes.map((intake) => intake.failed));
     failed.catch(() => undefined); // after the cut nobody waits for it
@@ -81,7 +85,7 @@ export class Successor {
     const cut = together(await Promise.all(intakes.map((intake) => intake.cut)));
 
     this.#hasTaken = true;
-    this.#mark();
+    markTaken(this.options.parkDir);
     this.options.report({ step: 'taken' });
     taking.setSessions(cut.sessions);
     await this.options.state.import(cut.states);
@@ -109,25 +113,6 @@ export class Successor {
     });
   }
 
-  async #accept(): Promise<Socket[]> {
-    const { socketPath, predecessors, report } = this.options;
-    rmSync(socketPath, { force: true });
-    const server = createServer();
-    server.listen(socketPath);
-    await once(server, 'listening');
-    chmodSync(socketPath, 0o600);
-    report({ step: 'waiting' });
-    const sockets = await new Promise<Socket[]>((resolve) => {
-      const accepted: Socket[] = [];
-      server.on('connection', (socket) => {
-        socket.on('error', () => undefined); // told by the end of the records
-        if (accepted.push(socket) === predecessors) resolve(accepted);
-      });
-    });
-    server.close();
-    return sockets;
-  }
-
   /** As long as the predecessors' events wait here, they would lengthen the gap. */
   async #level(intakes: readonly Intake[]): Promise<void> {
     for (let id = 1, took = Infinity; took > LEVEL_MS; id++) {
@@ -136,42 +121,20 @@ export class Successor {
       took = performance.now() - sentAt;
     }
   }
+}
 
-  /** For the next supervisor, should this one not live to hear it. */
-  #mark(): void {
-    try {
-      writeFileSync(join(this.options.parkDir, TOOK_OVER_FILE), '', { mode: 0o600 });
-    } catch {
-      // a full disk: only the next supervisor would have needed it
-    }
+/** For the next supervisor, should this one not live to hear it. */
+export function markTaken(parkDir: string): void {
+  try {
+    writeFileSync(join(parkDir, TOOK_OVER_FILE), '', { mode: 0o600 });
+  } catch {
+    // a full disk: only the next supervisor would have needed it
   }
 }
 
 /** True when a restart would do: the new process is sound, only the old one's sessions are of no use to it. */
 export function isForeign(error: unknown): boolean {
   return error instanceof SnapshotError;
-}
-
-/** What all predecessors gave at their cuts. */
-interface Cut extends Pick<CutRecord, 'at' | 'sessions' | 'dropped'> {
-  states: Record<string, unknown>[];
-}
-
-function together(cuts: readonly CutRecord[]): Cut {
-  const inOrder = [...cuts].sort((a, b) => firstShard(a) - firstShard(b));
-  return {
-    at: Math.min(...cuts.map(({ at }) => at)),
-    sessions: inOrder.flatMap(({ sessions }) => sessions),
-    dropped: {
-      collectors: cuts.reduce((sum, { dropped }) => sum + dropped.collectors, 0),
-      voiceConnections: cuts.reduce((sum, { dropped }) => sum + dropped.voiceConnections, 0),
-    },
-    states: inOrder.map(({ state }) => state),
-  };
-}
-
-function firstShard({ sessions }: CutRecord): number {
-  return Math.min(...sessions.map(({ shardId }) => shardId));
 }
 
 /** The caches can be filled when all predecessors have said what they have. */
@@ -192,66 +155,5 @@ class Headers {
   async add(header: HeaderRecord): Promise<void> {
     if (this.#found.push(header) === this.count) this.#begin();
     await this.#begun;
-  }
-}
-
-/** Takes one predecessor's records in, in order, and tells what they mean. */
-class Intake {
-  readonly copied: Promise<ShardSession[]>;
-  readonly cut: Promise<CutRecord>;
-  /** Only ever rejects. */
-  readonly failed: Promise<never>;
-  readonly #marks = new Map<number, () => void>();
-  #onCopied: (sessions: ShardSession[]) => void = () => undefined;
-  #onCut: (record: CutRecord) => void = () => undefined;
-
-  constructor(
-    private readonly socket: Socket,
-    private readonly receiver: CacheReceiver,
-    private readonly headers: Headers,
-  ) {
-    const copied = new Promise<ShardSession[]>((resolve) => (this.#onCopied = resolve));
-    const cut = new Promise<CutRecord>((resolve) => (this.#onCut = resolve));
-    this.failed = this.#read().then(() => new Promise<never>(() => undefined));
-    this.copied = Promise.race([copied, this.failed]);
-    this.cut = Promise.race([cut, this.failed]);
-    for (const promise of [this.failed, this.copied, this.cut]) promise.catch(() => undefined);
-  }
-
-  say(record: FromSuccessor): void {
-    this.socket.write(encodeFrame(record));
-  }
-
-  end(): void {
-    this.socket.end();
-  }
-
-  /** Resolves when all that the predecessor had said by now is taken in. */
-  async mark(id: number): Promise<void> {
-    this.say({ k: 'mark', id });
-    await Promise.race([new Promise<void>((resolve) => this.#marks.set(id, resolve)), this.failed]);
-  }
-
-  async #read(): Promise<void> {
-    for await (const record of readRecords<FromPredecessor>(this.socket)) {
-      switch (record.k) {
-        case 'header':
-          await this.headers.add(record);
-          break;
-        case 'copied':
-          this.#onCopied(record.sessions);
-          break;
-        case 'mark':
-          this.#marks.get(record.id)?.();
-          break;
-        case 'cut':
-          this.#onCut(record);
-          this.socket.resume(); // it stays open: its end would tell the predecessor that this process is dead
-          return;
-        default:
-          await this.receiver.take(record);
-      }
-    }
-    throw new Error('the predecessor has ended');
   }
 }

@@ -25,12 +25,14 @@ export interface CutRecord {
   dropped: DroppedState;
   /** What the bot exported through the SDK, by name. */
   state: Record<string, unknown>;
+  /** To another generation of shards: events that the bot was told of since then, ms since the epoch (src/agent/reshard). */
+  told?: { keys: string[]; since: number };
 }
 
+export type FromCaches = HeaderRecord | SnapshotRecord | DispatchRecord;
+
 export type FromPredecessor =
-  | HeaderRecord
-  | SnapshotRecord
-  | DispatchRecord
+  | FromCaches
   /** The copy is complete. `sessions` tells where to connect to; their sequences go on. */
   | { k: 'copied'; sessions: ShardSession[] }
   /** Answer to the successor's mark. */

@@ -19,6 +19,8 @@ export interface Patchable {
 export interface ShardInternals {
   readonly id: number;
   readonly status: number;
+  /** Null before READY. */
+  readonly expectedGuilds?: ReadonlySet<string> | null;
   gotGuild(guildId: string): void;
 }
 

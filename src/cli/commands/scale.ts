@@ -7,6 +7,7 @@ import { configFile, type CliContext, type CommonOptions } from '../context';
 import { follow } from '../render/follow';
 
 interface ScaleOptions extends CommonOptions {
+  shards?: number;
   clusters?: number;
   shardsPerCluster?: number;
   cold?: boolean;
@@ -15,13 +16,14 @@ interface ScaleOptions extends CommonOptions {
 }
 
 export async function scale(options: ScaleOptions, context: CliContext): Promise<number> {
-  const { clusters, shardsPerCluster, cold = false, dryRun = false, force = false } = options;
-  if (clusters === undefined && shardsPerCluster === undefined) {
-    const hint = 'Give --clusters or --shards-per-cluster; see: botctl scale --help';
+  const { shards, clusters, shardsPerCluster, cold = false, dryRun = false, force = false } = options;
+  if (shards === undefined && clusters === undefined && shardsPerCluster === undefined) {
+    const hint = 'Give --clusters, --shards-per-cluster or --shards; see: botctl scale --help';
     throw new CliError('Scale to what?', EXIT.usage, hint);
   }
   const { stateDir } = await locateState({ cwd: context.cwd, file: configFile(options, context), env: context.env });
   const request = {
+    ...(shards !== undefined && { shards }),
     ...(clusters !== undefined && { clusters }),
     ...(shardsPerCluster !== undefined && { shardsPerCluster }),
     ...{ cold, dryRun, force },

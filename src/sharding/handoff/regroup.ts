@@ -20,6 +20,8 @@ export interface RegroupOptions {
   givers: readonly Giver[];
   takers: readonly Taker[];
   settings: HandoffSettings;
+  /** The takers have shards out of this number, those of the givers are out of another one; null: the same. */
+  reshard: number | null;
   clock: Clock;
   onStep: (step: HandoffStep) => void;
   /** Right before the cut, after which there is no way back. @throws Error: then nothing is cut */
@@ -27,8 +29,11 @@ export interface RegroupOptions {
 }
 
 export type RegroupResult =
-  /** `served`: by taker; null: it failed after the cut, and its shards are left to the process after it. */
-  | { ok: true; served: (Served | null)[] }
+  /**
+   * `served`: by taker; null: it failed after the cut, and its shards are left to the process after it. `uncut`: indexes of
+   * the givers that have not come to the cut, since a taker was dead: they have to be stopped.
+   */
+  | { ok: true; served: (Served | null)[]; uncut: number[] }
   /** All goes on as before. `restart`: a stop and a start would do what the handoff could not. */
   | { ok: false; reason: string; restart: boolean };
 
@@ -41,6 +46,8 @@ class RegroupFailed extends Error {
   }
 }
 
+/** A giver knows so long, ms, after the end of a taker what becomes of itself, beside its drain time. */
+const SETTLE_MS = 15_000;
 /** A failed process is killed; that takes no longer, ms. */
 const KILL_TIMEOUT_MS = 5_000;
 
@@ -71,7 +78,14 @@ export class Regroup {
         await this.#end(this.#takers);
         return { ok: false, reason: (error as Error).message, restart: (error as RegroupFailed).restart };
       }
-      return { ok: true, served: await this.#cut() };
+      const served = await this.#cut();
+      const uncut = served.includes(null) ? await this.#findUncut() : [];
+      const failed = this.#takers.find((taker) => taker.said('serving') === undefined);
+      // All failed before the first giver came to the cut: nothing has happened.
+      if (served.every((one) => one === null) && uncut.length === this.#givers.length) {
+        return { ok: false, reason: `a successor ended (${failed?.end ?? 'unknown'})`, restart: false };
+      }
+      return { ok: true, served, uncut };
     } finally {
       signal.removeEventListener('abort', this.#watch.look);
       this.#watch.close();
@@ -79,7 +93,7 @@ export class Regroup {
   }
 
   async #prepare(signal: AbortSignal): Promise<void> {
-    const { givers, takers, settings, onStep } = this.options;
+    const { givers, takers, settings, reshard, onStep } = this.options;
     const { bootTimeoutMs, copyTimeoutMs, connectTimeoutMs, messagesPerChannel, drainMs } = settings;
     const until = async (step: 'waiting' | 'copied' | 'level', ms: number, late: string): Promise<void> => {
       const done = await this.#watch.within(ms, () => {
@@ -93,10 +107,13 @@ export class Regroup {
     onStep('copying');
     for (const { incarnation, shardIds } of givers) {
       const heirs = takers.flatMap((taker) => {
-        const shared = taker.shardIds.filter((id) => shardIds.includes(id));
+        const shared = taker.shardIds.filter((id) => reshard !== null || shardIds.includes(id));
         return shared.length === 0 ? [] : [{ socketPath: taker.socketPath, shardIds: shared, isSole: false }];
       });
-      incarnation.send({ t: 'hand-over', heirs, messagesPerChannel, drainMs });
+      incarnation.send({
+        ...{ t: 'hand-over', heirs, messagesPerChannel, drainMs },
+        ...(reshard !== null && { reshard }),
+      });
     }
     await until('copied', copyTimeoutMs, 'the caches were not copied');
     onStep('connecting');
@@ -116,6 +133,19 @@ export class Regroup {
     await this.#watch.within(cutTimeoutMs, settled('serving'));
     await this.#end(this.#takers.filter((taker) => taker.said('serving') === undefined));
     return this.#takers.map((taker) => taker.said('serving') ?? null);
+  }
+
+  /** Givers that go on serving. */
+  async #findUncut(): Promise<number[]> {
+    const isUncut = (giver: Party): boolean => {
+      return giver.end === null && (giver.said('failed') ?? giver.said('rolled-back')) !== undefined;
+    };
+    const settleMs = this.options.settings.drainMs + SETTLE_MS;
+    await this.#watch.within(settleMs, () => {
+      return this.#givers.every((giver) => isUncut(giver) || giver.end !== null || giver.said('retired') !== undefined);
+    });
+    for (const giver of this.#givers) if (isUncut(giver)) giver.incarnation.ceding = false;
+    return this.#givers.flatMap((giver, at) => (isUncut(giver) ? [at] : []));
   }
 
   #throwIfFailed(signal: AbortSignal): void {

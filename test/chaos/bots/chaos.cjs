@@ -14,6 +14,9 @@ const visits = cache.region('visits', {
 });
 const droppable = [];
 const leaked = [];
+/** Time of the last order, and how much of a leak is left of it. */
+let obeyedAt = 0;
+let mayLeak = 0;
 lifecycle.onMemoryPressure(() => droppable.splice(0));
 lifecycle.onDegraded(({ name, degraded }) => console.log(`degraded ${name} ${degraded}`));
 
@@ -40,13 +43,14 @@ function orders() {
 }
 
 setInterval(() => {
-  const { cluster: id, harm } = orders();
+  const { cluster: id, harm, at } = orders();
   if (id !== cluster.id) return;
+  if (at !== obeyedAt) [obeyedAt, mayLeak] = [at, 20];
   if (harm === 'hang') for (;;);
   if (harm === 'die') process.exit(1);
   const megabytes = (list) => list.push(Array.from({ length: 16 }, () => Buffer.alloc(1024 * 1024, 1)));
   if (harm === 'cache' && droppable.length < 16) megabytes(droppable);
-  if (harm === 'leak' && leaked.length < 20) megabytes(leaked);
+  if (harm === 'leak' && mayLeak-- > 0) megabytes(leaked);
   if (harm === 'wait')
     for (let n = 0; n < 40; n++) db.query('81384788765712384', 'SELECT pg_sleep(0.6)').catch(() => undefined);
 }, 200);

@@ -38,6 +38,7 @@ export const clusterFaults: readonly Fault[] = [
     recoversMs: 90_000,
     identifies: CLUSTER_SHARDS,
     mayLose: true,
+    settledCluster: 0,
     inject: (stage) => {
       stage.harm({ cluster: 0, harm: 'cache' });
       return Promise.resolve(() => stage.harm(null));
@@ -51,6 +52,7 @@ export const clusterFaults: readonly Fault[] = [
     recoversMs: 90_000,
     identifies: CLUSTER_SHARDS,
     mayLose: true,
+    settledCluster: 3,
     inject: (stage) => {
       stage.harm({ cluster: 3, harm: 'leak' });
       return Promise.resolve(() => stage.harm(null));

@@ -82,6 +82,7 @@ export const gatewayFaults: readonly Fault[] = [
     recoversMs: 60_000,
     identifies: SHARDS,
     mayLose: true,
+    endsTraffic: true,
     inject: (stage) => {
       stage.sandbox.fault('outage', { seconds: 30, forgetSessions: true });
       return Promise.resolve(NO_UNDO);

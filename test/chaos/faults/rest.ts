@@ -1,7 +1,7 @@
 import type { Fault } from '../fault';
 
 const NO_UNDO = (): void => undefined;
-const QUIET = { identifies: 0, mayLose: true } as const;
+const QUIET = { identifies: 0, mayLose: true, needsTraffic: true } as const;
 
 export const restFaults: readonly Fault[] = [
   {

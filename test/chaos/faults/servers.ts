@@ -54,6 +54,7 @@ export const serverFaults: readonly Fault[] = [
     visibleAfterMs: 3_000,
     lastsMs: 10_000,
     recoversMs: 60_000,
+    needsTraffic: true,
     inject: async (stage) => {
       const clients = await takeAll(stage);
       return async () => {
