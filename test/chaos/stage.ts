@@ -121,7 +121,10 @@ export class Stage {
     const uptime = async (): Promise<number> => {
       return (await this.status())?.clusters.find(({ id }) => id === cluster)?.uptimeSeconds ?? 0;
     };
-    return until(async () => (await uptime()) * 1_000 > MEMORY_WINDOW_MS, { timeoutMs: 2 * MEMORY_WINDOW_MS, everyMs: 500 });
+    return until(async () => (await uptime()) * 1_000 > MEMORY_WINDOW_MS, {
+      timeoutMs: 2 * MEMORY_WINDOW_MS,
+      everyMs: 500,
+    });
   }
 
   /** Has a cluster's bot do harm to itself, until `null`. */

@@ -46,7 +46,7 @@ async function serve(handlers: Partial<ControlHandlers> = {}, options: object = 
       followRollout: () => Promise.resolve(),
       orderRollout: () => Promise.resolve(),
       scale: () => Promise.resolve(),
-    reload: () => Promise.resolve(),
+      reload: () => Promise.resolve(),
       recovery: () => aRecoveryOverview(),
       recover: () => Promise.resolve(),
       endOutage: () => undefined,
