@@ -109,6 +109,8 @@ export interface ObservedCluster {
 export interface RegroupUnderWay {
   abort: AbortController;
   over: Promise<unknown>;
+  /** A shard of another number has its session. */
+  onIdentified?: () => void;
 }
 
 type Rest =
@@ -807,7 +809,10 @@ export class Cluster implements BroadcastMember {
       case 'shard':
         if (isCluster) this.#updateShard(run, frame.report, frame);
         // Shards of a new number identify before they are the cluster's.
-        else if (run === this.#successor && frame.report.phase === 'guilds') run.desk.onReady(frame.report.id);
+        else if (run === this.#successor && frame.report.phase === 'guilds') {
+          run.desk.onReady(frame.report.id);
+          this.#handoff?.onIdentified?.();
+        }
         break;
       case 'sessions':
         if (!isCluster) break;

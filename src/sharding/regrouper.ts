@@ -27,6 +27,8 @@ export interface RegroupingOptions {
   /** Stop first, then start. */
   cold: boolean;
   onStep: (part: Regrouping, step: HandoffStep) => void;
+  /** So many shards of another number have their sessions. */
+  onIdentified: (count: number) => void;
   /** What there is from here on, told before it is so: what the next supervisor has to start from. @throws Error */
   onLayout: (layout: ShardPlan) => void;
   /** Gives up where that is possible without harm. */
@@ -140,7 +142,7 @@ export class Regrouper {
     old: readonly Cluster[],
     part: Regrouping,
     totalShards: number,
-    { spec, onStep, onLayout, signal }: RegroupingOptions,
+    { spec, onStep, onIdentified, onLayout, signal }: RegroupingOptions,
   ): Promise<RegroupResult> {
     const { clock, emit, mayStart, newCluster } = this.deps;
     const { handoff: settings } = this.deps.settings;
@@ -150,7 +152,12 @@ export class Regrouper {
     for (const cluster of fresh) this.coming.add(cluster);
     const abort = new AbortController();
     let tellOver = (): void => undefined;
-    const underWay = { abort, over: new Promise<void>((resolve) => (tellOver = resolve)) };
+    let identified = 0;
+    const underWay = {
+      abort,
+      over: new Promise<void>((resolve) => (tellOver = resolve)),
+      onIdentified: () => onIdentified(++identified),
+    };
     const givers = old.flatMap((cluster) => {
       const incarnation = cluster.give(underWay);
       return incarnation === null ? [] : [{ incarnation, shardIds: cluster.shardIds }];

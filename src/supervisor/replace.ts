@@ -4,7 +4,7 @@ import type { Cluster } from '../sharding/cluster';
 import type { HandoffSettings } from '../sharding/handoff/handoff';
 import type { HandoffStep, ReplaceOptions, ReplaceOutcome } from '../sharding/handoff/replace';
 
-export const STEPS: Record<HandoffStep, string> = {
+const STEPS: Record<HandoffStep, string> = {
   booting: 'its successor boots',
   copying: 'the caches go over',
   connecting: 'the successor connects',

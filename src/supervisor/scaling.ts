@@ -14,10 +14,10 @@ import {
   type ClusterPlan,
   type ShardPlan,
 } from '../sharding/plan';
+import type { HandoffStep } from '../sharding/handoff/replace';
 import { partsOf, type RegroupOutcome } from '../sharding/regrouper';
 import type { Deployments } from './deployments';
 import { sameClusters, type LayoutFile } from './layout';
-import { STEPS } from './replace';
 
 export interface ScalingOptions {
   master: Master;
@@ -35,6 +35,25 @@ export interface ScalingOptions {
 
 type Tell = (line: Progress) => void;
 
+const STEPS: Record<HandoffStep, string> = {
+  booting: 'the new processes boot',
+  copying: 'the caches go over',
+  connecting: 'the new processes connect',
+  cutting: 'the sessions go over',
+  resuming: 'the new processes resume',
+  draining: 'the old processes finish their work',
+  stopping: 'the old processes stop',
+  starting: 'the new processes start',
+};
+const RESHARD_STEPS: Record<HandoffStep, string> = {
+  ...STEPS,
+  copying: 'all shards identify',
+  connecting: 'all guilds are there',
+  cutting: 'the old processes stop at an exact event',
+  resuming: 'the new processes handle what came meanwhile',
+};
+/** The progress of identifying is told in so many parts. */
+const PARTS_TOLD = 8;
 /** Discord lets so many identify at a time, each once in so long, s. */
 const IDENTIFY_SECONDS = 5;
 
@@ -65,6 +84,8 @@ export class Scaling {
       (specs) => specs.with({ data }),
       async (spec, signal) => {
         let done = 0;
+        const isReshard = target.totalShards !== now.totalShards;
+        const words = isReshard ? RESHARD_STEPS : STEPS;
         const outcomes = await master.regroup(target, {
           spec,
           cold: request.cold,
@@ -72,7 +93,13 @@ export class Scaling {
           onLayout: (plan) => this.#keep(plan),
           onStep: (part, step) => {
             if (step === 'draining' || step === 'starting') done++;
-            tell({ done: false, text: `${name(part)}: ${STEPS[step]}`, share: done / (parts.length + 1) });
+            tell({ done: false, text: `${name(part)}: ${words[step]}`, share: done / (parts.length + 1) });
+          },
+          onIdentified: (count) => {
+            const { totalShards } = target;
+            if (count % Math.ceil(totalShards / PARTS_TOLD) !== 0 && count !== totalShards) return;
+            const text = `${count} of ${totalShards} shards have identified`;
+            tell({ done: false, text, share: (0.5 * count) / totalShards });
           },
         });
         this.#conclude(outcomes, target, tell);
@@ -160,7 +187,7 @@ export class Scaling {
     const kept = outcomes.find(({ how }) => how === 'kept');
     if (kept !== undefined) {
       const before = outcomes.length === 1 ? '' : `; ${outcomes.length - 1} of the steps before it stand`;
-      const text = `clusters ${kept.from.join(', ')} go on as before: ${kept.reason ?? 'unknown'}${before}`;
+      const text = `${list(kept.from)} ${kept.from.length === 1 ? 'goes' : 'go'} on as before: ${kept.reason ?? 'unknown'}${before}`;
       tell({ done: true, ok: false, text });
       return;
     }
@@ -192,8 +219,16 @@ export class Scaling {
 }
 
 function name({ from, to }: Regrouping): string {
-  const list = (ids: number[]): string => `${ids.length === 1 ? 'cluster' : 'clusters'} ${ids.join(', ')}`;
   return `${list(from)} -> ${list(to.map(({ id }) => id))}`;
+}
+
+/** Such as "cluster 3", "clusters 3, 5" or "clusters 3 to 9". */
+function list(ids: readonly number[]): string {
+  const [first = 0, last = 0] = [ids[0], ids.at(-1)];
+  if (ids.length === 1) return `cluster ${first}`;
+  return last - first === ids.length - 1 && ids.length > 2
+    ? `clusters ${first} to ${last}`
+    : `clusters ${ids.join(', ')}`;
 }
 
 /** Such as "3 clusters of 5 or 6 shards". */

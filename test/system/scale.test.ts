@@ -100,8 +100,10 @@ describe('botctl scale', () => {
     await botctl.untilReady();
     sandbox.setRate(200);
     await until(() => sandbox.report().answered >= 200);
+    expect((await scale('--shards', '8', '--dry-run')).stdout).toMatch(/become 4 clusters of 2 shards/);
     const { code, stdout, stderr } = await scale('--shards', '8', '--clusters', '2');
     expect({ code, stderr, stdout }).toMatchObject({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/8 of 8 shards have identified/);
     expect(stdout).toMatch(/all 8 shards identify beside the old ones, in about 5 s/);
     expect(stdout).toMatch(/2 clusters of 4 shards \(1 of 1 steps by handoff, 8 identifies, longest gap \d+ ms\)/);
     const { clusters, shards, bot } = await botctl.untilReady();
@@ -137,7 +139,7 @@ describe('botctl scale', () => {
     writeFileSync(join(botctl.dir, 'broken'), '');
     const failed = await scale('--clusters', '1');
     expect(failed.code).toBe(1);
-    expect(failed.stdout).toMatch(/clusters 0, 1, 2 go on as before: a successor ended \(exit code 3\)/);
+    expect(failed.stdout).toMatch(/clusters 0 to 2 go on as before: a successor ended \(exit code 3\)/);
     expect((await botctl.status()).clusters.map(({ pid }) => pid)).toEqual(before);
     rmSync(join(botctl.dir, 'broken'));
 

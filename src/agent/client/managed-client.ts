@@ -77,6 +77,8 @@ export class ManagedClient {
   #strategy: SimpleStrategy | null = null;
   #hydrating = false;
   #checkpoints: Checkpoints | null = null;
+  /** Of a newcomer. */
+  #gate: EventGate | null = null;
   /** Shards whose saved session has not been resumed yet. */
   readonly #resumable = new Set<number>();
   #parked = false;
@@ -304,6 +306,7 @@ export class ManagedClient {
   async #join(newcomer: Newcomer, manager: WsManager, connect: () => Promise<void>): Promise<void> {
     const { client, boot } = this.options;
     const gate = new EventGate(manager, client, boot.shardIds);
+    this.#gate = gate;
     try {
       await newcomer.run({ gate, guilds: () => client.guilds.cache.size, connect });
     } catch (error) {
@@ -400,7 +403,8 @@ export class ManagedClient {
       if (data !== undefined) {
         this.#journal?.(shardId, data.t, data.d);
         this.#checkpoints?.dispatched(shardId, data.t, data.d);
-        this.options.onDispatch(data);
+        // What another process handles is neither counted here nor is its answer waited for.
+        if (this.#gate?.isUnheard !== true) this.options.onDispatch(data);
       }
       this.#controls.get(shardId)?.dispatch();
     });

@@ -2,7 +2,7 @@ import type { Client } from 'discord.js';
 import type { WsManager } from '../client/internals';
 import { shardOf, STATUS_READY, writableManager } from '../snapshot/internals';
 import { MAX_SKEW_MS, TOLD_MS } from './dispatch-log';
-import { eventKey } from './event-key';
+import { eventKey, guildOf } from './event-key';
 
 interface Dispatch {
   data: { t: string; d: unknown };
@@ -44,6 +44,11 @@ export class EventGate {
     private readonly shardIds: readonly number[],
   ) {
     this.#emit = manager.emit.bind(manager);
+  }
+
+  /** The event that goes by now is not for the bot. */
+  get isUnheard(): boolean {
+    return this.#isMuted;
   }
 
   /** From now on the bot hears nothing; to be called before the client connects. */
@@ -116,9 +121,16 @@ export class EventGate {
   #passUnheard(payload: Dispatch): unknown {
     const { t, d } = payload.data;
     if (t === 'GUILD_CREATE') this.#lastGuildAt = Date.now();
-    const key = eventKey(t, d);
+    // What a new session brings has not happened now: the others have had it long ago.
+    const isNews = !this.#isAwaited(payload);
+    const key = isNews ? eventKey(t, d) : null;
     if (key !== null) this.#remember(key);
     return this.#unheard(payload);
+  }
+
+  #isAwaited({ data: { t, d }, shardId }: Dispatch): boolean {
+    const guild = t === 'GUILD_CREATE' ? guildOf(t, d) : null;
+    return guild !== null && shardOf(this.client, shardId)?.expectedGuilds?.has(guild) === true;
   }
 
   #sift(payload: Dispatch): unknown {

@@ -32,7 +32,7 @@ export function errorRate(settings: DetectSettings['errorRate']): Rule {
     clearMs,
     windowMs,
     find: ({ metrics, bot }, isOpen) => {
-      const clusters = perCluster(metrics, windowMs);
+      const clusters = ofThoseThere(perCluster(metrics, windowMs), bot);
       const each = [...clusters].flatMap(([id, calls]) => {
         const scope: Scope = `cluster:${id}`;
         return judge(scope, calls, isOpen(scope)) ?? [];
@@ -72,12 +72,13 @@ export function slowResponses(settings: DetectSettings['slowResponses']): Rule {
           times.set(id, { calls: known.calls + count, seconds: known.seconds + one * count });
         }
       }
-      const each = [...times].flatMap(([id, { calls, seconds }]) => {
+      const known = ofThoseThere(times, bot);
+      const each = [...known].flatMap(([id, { calls, seconds }]) => {
         const scope: Scope = `cluster:${id}`;
         return judge(scope, calls, seconds / Math.max(1, calls), isOpen(scope)) ?? [];
       });
-      const calls = [...times.values()].reduce((sum, one) => sum + one.calls, 0);
-      const seconds = [...times.values()].reduce((sum, one) => sum + one.seconds, 0);
+      const calls = [...known.values()].reduce((sum, one) => sum + one.calls, 0);
+      const seconds = [...known.values()].reduce((sum, one) => sum + one.seconds, 0);
       const all = judge('bot', calls, seconds / Math.max(1, calls), isOpen('bot'));
       const rest = judge(
         'rest',
@@ -95,6 +96,12 @@ function ofBotOrClusters(each: readonly Finding[], all: Finding | null, bot: Win
   const only = (bot?.clusters.length ?? 0) <= 1;
   if (all !== null && (only || each.length !== 1)) return [all, ...(only ? [] : each)];
   return [...each];
+}
+
+/** Figures of a cluster outlive it: after a scale nobody can do anything about them. */
+function ofThoseThere<T>(clusters: ReadonlyMap<number, T>, bot: Window['bot']): Map<number, T> {
+  const ids = new Set(bot?.clusters.map(({ id }) => id) ?? clusters.keys());
+  return new Map([...clusters].filter(([id]) => ids.has(id)));
 }
 
 function perCluster(metrics: Figures, windowMs: number): Map<number, Calls> {

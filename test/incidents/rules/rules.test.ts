@@ -49,6 +49,18 @@ describe('answers', () => {
     expect(play(new Recording()).opened).toEqual(expected);
   });
 
+  it('a cluster that is there no more: nobody is told of what it did', () => {
+    const recording = new Recording();
+    const failing = (ms: number): Record<number, Sample> =>
+      all((id) => counted(ms, { failures: id === 3 ? 0.5 : 0 }), ms);
+    recording.play(4 * MINUTE, (ms) => ({ samples: failing(ms), bot: aBot({}, 3) }));
+    expect(recording.opened).toEqual([]);
+    recording.play(MINUTE, (ms) => ({ samples: failing(4 * MINUTE + ms), bot: aBot({}, 4) }));
+    expect(recording.opened).toHaveLength(1);
+    recording.play(4 * MINUTE, (ms) => ({ samples: failing(5 * MINUTE + ms), bot: aBot({}, 3) }));
+    expect(recording.open).toEqual([]);
+  });
+
   it('a share at the edge of the threshold does not flap', () => {
     const recording = new Recording();
     const failures = { count: 0, calls: 0 };
