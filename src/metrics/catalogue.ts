@@ -146,6 +146,11 @@ const SUPERVISOR = {
   clusters: gauge('Clusters, by state.', 'count', ['state'], { extremes: false }),
   cluster_ready: gauge('Are all shards of the cluster ready?', 'flag', CLUSTER, { extremes: false }),
   cluster_restarts_total: counter('Processes started again because the last one died.', CLUSTER),
+  cluster_handoffs_total: counter('Processes that others have succeeded by handoff, or were to.', [
+    ...CLUSTER,
+    'outcome',
+  ]),
+  cluster_handoff_gap_seconds: gauge('How long no event was dispatched in the last handoff.', 'seconds', CLUSTER),
   cluster_hangs_total: counter('Processes ended because their event loop did not answer.', CLUSTER),
   identify_remaining: gauge("What is left of Discord's daily limit of IDENTIFYs.", 'count', [], { merge: 'min' }),
   identify_limit: gauge("Discord's daily limit of IDENTIFYs.", 'count', [], { extremes: false }),

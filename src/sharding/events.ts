@@ -41,6 +41,8 @@ export type MasterEvent =
       gapMs: number | null;
       dropped: DroppedState | null;
     }
+  /** Its shards are other clusters' now, and its processes have ended; none has its number any more. */
+  | { type: 'cluster.dissolved'; cluster: number }
   /** A process that has handed over has ended. */
   | { type: 'cluster.retired'; cluster: number; pid: number }
   | { type: 'cluster.output'; cluster: number; line: OutputLine }

@@ -215,6 +215,7 @@ export class Regrouper {
     const drainMs = settings.drainMs + (failed.length > 0 ? LEAVE_MS : RETIRE_MS);
     const uncut = new Set(result.uncut.map((at) => givers[at]?.incarnation));
     await Promise.all(old.map((cluster) => cluster.finished(drainMs, (run) => uncut.has(run))));
+    this.#tellDissolved(old);
     for (const cluster of fresh) cluster.speak();
     for (const cluster of failed) if (mayStart()) cluster.start({ operator: true });
     await Promise.all(fresh.map((cluster) => cluster.settled()));
@@ -235,9 +236,17 @@ export class Regrouper {
     for (const cluster of old) cluster.given();
     const fresh = part.to.map((plan) => newCluster(plan, spec, totalShards));
     this.#exchange(old, fresh, totalShards);
+    this.#tellDissolved(old);
     onStep(part, 'starting');
     for (const cluster of fresh) if (mayStart()) cluster.start({ operator: true });
     await Promise.all(fresh.map((cluster) => cluster.settled()));
+  }
+
+  #tellDissolved(old: readonly Cluster[]): void {
+    const { clusters } = this.deps.plan();
+    for (const { id } of old) {
+      if (!clusters.some((cluster) => cluster.id === id)) this.deps.emit({ type: 'cluster.dissolved', cluster: id });
+    }
   }
 
   #layout(): ShardPlan {

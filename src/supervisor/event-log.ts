@@ -88,6 +88,9 @@ export function logEvent(logger: Logger, event: MasterEvent | HealthEvent): void
       logger.info(about(event), `cluster ${event.cluster} is formed: pid ${event.pid}, ${event.shards} shards${gap}`);
       break;
     }
+    case 'cluster.dissolved':
+      logger.info(about(event), `cluster ${event.cluster} is no more`);
+      break;
     case 'cluster.handoff-failed':
       logger.error(about(event), `cluster ${event.cluster} was not handed over: ${event.reason}`);
       break;

@@ -63,6 +63,7 @@ const SHARD_STATES = [
 export class MetricsFeed {
   readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   #timer: NodeJS.Timeout | null = null;
+  #lastFacts: readonly Fact[] = [];
   #cpu = { user: 0, system: 0 };
   readonly #guardTotals: SourceTotals;
 
@@ -109,6 +110,17 @@ export class MetricsFeed {
       case 'cluster.exited':
         metrics.processEnded(event.cluster);
         break;
+      case 'cluster.dissolved':
+        metrics.processEnded(event.cluster);
+        this.#setGap(event.cluster, NaN);
+        break;
+      case 'cluster.handed-over':
+      case 'cluster.formed':
+        this.#onHandoff(event.cluster, 'done', event.gapMs);
+        break;
+      case 'cluster.handoff-failed':
+        this.#onHandoff(event.cluster, 'failed', null);
+        break;
       case 'cluster.retry':
         metrics.count('cluster_restarts_total', { cluster: String(event.cluster) });
         break;
@@ -118,6 +130,16 @@ export class MetricsFeed {
       default:
         break;
     }
+  }
+
+  #onHandoff(id: number, outcome: 'done' | 'failed', gapMs: number | null): void {
+    const cluster = String(id);
+    this.metrics.count('cluster_handoffs_total', { cluster, outcome });
+    if (gapMs !== null) this.#setGap(id, gapMs / 1_000);
+  }
+
+  #setGap(cluster: number, seconds: number): void {
+    this.metrics.set([{ name: 'cluster_handoff_gap_seconds', labels: { cluster: String(cluster) }, value: seconds }]);
   }
 
   onRecovery({ type, step, outcome, dryRun }: ActionRecord): void {
@@ -134,6 +156,16 @@ export class MetricsFeed {
     this.metrics.count('maintenance_steps_total', { task, outcome });
   }
 
+  /** Shards and clusters that are no more have no last state that would stay. */
+  #masterFacts(master: MasterView | null): Fact[] {
+    const facts = master === null ? [] : masterFacts(master);
+    const key = ({ name, labels }: Fact): string => `${name} ${JSON.stringify(labels)}`;
+    const known = new Set(facts.map(key));
+    const gone = this.#lastFacts.filter((fact) => !known.has(key(fact)));
+    this.#lastFacts = facts;
+    return [...facts, ...gone.map((fact) => ({ ...fact, value: NaN }))];
+  }
+
   #collect(): void {
     try {
       const { master, tiers, rest, maintenance, capacity } = this.look();
@@ -143,7 +175,7 @@ export class MetricsFeed {
         ...(rest === null ? [] : guardGauges(rest)),
         ...(maintenance === null ? [] : maintenanceGauges(maintenance, Date.now())),
         ...(capacity === null ? [] : capacityFacts(capacity)),
-        ...(master === null ? [] : masterFacts(master)),
+        ...this.#masterFacts(master),
       ]);
       if (rest !== null && rest.figures !== null) this.#guardTotals.take(rest.figures, guardCounters(rest));
       this.metrics.tick();

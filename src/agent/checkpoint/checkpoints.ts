@@ -14,12 +14,12 @@ export interface CheckpointsOptions {
   dir: string;
   /** A new copy of the caches is made this often, ms. */
   intervalMs: number;
+  /** The first one is made so long after the start, ms. */
+  firstAfterMs: number;
   sessions: () => ShardSession[];
   onError: (error: Error) => void;
 }
 
-/** The first copy is made so long after the start, ms: the bot has other things to do before. */
-const FIRST_AFTER_MS = 15_000;
 /** When the events since the copy take more room than the copy, and than this, bytes, a new copy is made earlier. */
 const MIN_JOURNAL_BYTES = 16 * 1024 * 1024;
 /** But not before this time, ms. */
@@ -57,7 +57,7 @@ export class Checkpoints {
 
   start(): void {
     if (this.#timer !== null) return;
-    const firstAt = Date.now() + Math.min(FIRST_AFTER_MS, this.options.intervalMs);
+    const firstAt = Date.now() + Math.min(this.options.firstAfterMs, this.options.intervalMs);
     const every = Math.min(LOOK_MS, this.options.intervalMs / 2);
     this.#timer = setInterval(() => {
       if (this.#next === null && Date.now() >= firstAt && this.#isDue()) this.#copy();

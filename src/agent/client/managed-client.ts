@@ -65,6 +65,10 @@ const CLOSE_TIMEOUT_MS = 2_000;
 /** REST calls count as done when none has run for this time, ms: a handler may be between two of them. */
 const REST_QUIET_MS = 200;
 const POLL_MS = 5;
+/** First checkpoint of a process, ms: a bot that starts has other things to do before. */
+const AFTER_BOOT_MS = 15_000;
+/** And of one that has taken over, ms: it serves already, and what its predecessor kept is gone. */
+const AFTER_HANDOFF_MS = 2_000;
 /** Messages older than this give way when memory is short, ms. */
 const SWEPT_MESSAGE_MS = 5 * 60 * 1_000;
 
@@ -183,6 +187,7 @@ export class ManagedClient {
       meta: this.meta,
       dir: boot.parkDir,
       intervalMs,
+      firstAfterMs: (this.options.successor ?? this.options.newcomer) === null ? AFTER_BOOT_MS : AFTER_HANDOFF_MS,
       sessions: () => this.sessions(),
       onError: (error) => notice('snapshot-failed', `no checkpoint of the caches is kept: ${error.message}`),
     });
