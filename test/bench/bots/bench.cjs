@@ -16,22 +16,29 @@ if (hybrid) client.cluster = new hybrid.ClusterClient(client);
 const manager = () => client.cluster ?? client.shard;
 const shardIds = () => [...client.ws.shards.keys()];
 
-client.on(Events.InteractionCreate, (interaction) => {
-  // An order of the benchmark: the next event after it hangs this process.
-  if (process.env.BENCH_HANG === '1' && shardIds().includes(0)) {
-    try {
-      require('node:fs').unlinkSync(`${BENCH_FILE}.hang`);
-      note({ event: 'hung' });
-      for (;;);
-    } catch {
-      // no order
+function serve() {
+  client.on(Events.InteractionCreate, (interaction) => {
+    // An order of the benchmark: the next event after it hangs this process.
+    if (process.env.BENCH_HANG === '1' && shardIds().includes(0)) {
+      try {
+        require('node:fs').unlinkSync(`${BENCH_FILE}.hang`);
+        note({ event: 'hung' });
+        for (;;);
+      } catch {
+        // no order
+      }
     }
-  }
-  interaction.reply('pong').catch(() => undefined);
-});
-client.on(Events.MessageCreate, (message) => {
-  if (message.content.startsWith('!ping')) message.reply('pong').catch(() => undefined);
-});
+    interaction.reply('pong').catch(() => undefined);
+  });
+  client.on(Events.MessageCreate, (message) => {
+    if (message.content.startsWith('!ping')) message.reply('pong').catch(() => undefined);
+  });
+}
+// As the guide of discord-hybrid-sharding has it: a cluster is ready when its bot says so, and serves from then on.
+if (hybrid) {
+  client.once(Events.ClientReady, () => client.cluster.triggerReady());
+  client.cluster.once('ready', serve);
+} else serve();
 
 client.once(Events.ClientReady, async () => {
   note({ event: 'ready', shards: shardIds() });
