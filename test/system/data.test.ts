@@ -103,10 +103,11 @@ it('migrates, pools, caches; a guild moves by command under load, and nothing is
   expect(await kept()).toEqual({ rows: answered, interactions: answered });
   expect(await sql(0, 'SELECT FROM answer WHERE guild_id = $1', [guild])).toEqual([]);
 
-  // Each cluster tells every few seconds.
+  // Each cluster tells every few seconds: the first figures may be of before all was settled.
   const status = await botctl.untilStatus(
     ({ data }) =>
       data?.cache != null &&
+      data.deferred?.pending === 0 &&
       data.cache.l1.hits > 0 &&
       data.shards.every(({ pools }) => pools.processes === 2 && pools.total > 0),
   );

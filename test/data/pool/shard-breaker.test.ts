@@ -38,7 +38,14 @@ function signal(name: NodeJS.Signals): void {
       return false; // ended meanwhile
     }
   });
-  for (const each of [pid, ...children.map(Number)]) process.kill(each, name);
+  process.kill(pid, name);
+  for (const child of children) {
+    try {
+      process.kill(Number(child), name);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error; // ended meanwhile
+    }
+  }
 }
 
 const one = (): Promise<unknown> => pool.query(null, 'SELECT 1', []);
