@@ -1,0 +1,127 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Client } from 'pg';
+import { connectClient } from '../../src/data/pool/connect';
+import { BackupMaker } from '../../src/maintenance/backup/make';
+import { BackupStore } from '../../src/maintenance/backup/store';
+import { FolderTarget } from '../../src/maintenance/backup/target-folder';
+import { HostLock } from '../../src/maintenance/host-lock';
+import { Run } from '../../src/maintenance/run';
+import type { StepReport } from '../../src/maintenance/task';
+import { Shards } from '../data/support/shards';
+import { until } from '../support/until';
+import { TASKS, type Order } from './support/task-process';
+
+const ROWS = 20_000;
+const shards = new Shards(1);
+const backupDir = join(shards.scene.base, 'backups');
+let child: ChildProcess | null = null;
+
+beforeAll(async () => {
+  await shards.start();
+  await shards.sql(
+    0,
+    `CREATE TABLE log (id bigserial PRIMARY KEY, at timestamptz NOT NULL, text text);
+     ALTER TABLE log SET (autovacuum_enabled = false);
+     INSERT INTO log (at, text) SELECT now() - n * interval '1 minute', repeat('x', 40) || n FROM generate_series(1, ${ROWS}) n;
+     CREATE INDEX log_text ON log (text, at);
+     UPDATE log SET text = text || 'y' WHERE id % 2 = 0`,
+  );
+  await shards.sql(0, 'SELECT pg_stat_force_next_flush()').catch(() => undefined);
+}, 120_000);
+afterEach(() => child?.kill('SIGKILL'));
+afterAll(() => shards.end());
+
+const one = async (sql: string): Promise<number> => Number((await shards.sql(0, `SELECT (${sql})::int AS n`))[0]!['n']);
+const invalid = (): Promise<number> => one('SELECT count(*) FROM pg_index WHERE NOT indisvalid');
+const waiting = (): Promise<number> => {
+  return one("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'killed' AND wait_event_type = 'Lock'");
+};
+
+function runAgain(task: keyof typeof TASKS): Promise<StepReport[]> {
+  return new Run({
+    ...{ tasks: [TASKS[task]()], shards: 1, dryRun: false, signal: new AbortController().signal },
+    ...{ connect: shards.connect, now: Date.now, busy: () => null, onStep: () => undefined, tell: () => undefined },
+  }).run();
+}
+
+/** Runs the task in a process of its own, and kills that where `isInTheMiddle` says so. */
+async function killed(task: Order['task'], isInTheMiddle: () => Promise<boolean>): Promise<void> {
+  const order: Order = { task, url: shards.urls[0]!, backupDir };
+  const script = join(__dirname, 'support/task-process.ts');
+  child = spawn(process.execPath, ['--import', 'tsx', script, JSON.stringify(order)], { stdio: 'inherit' });
+  const running = child;
+  await until(isInTheMiddle, { timeoutMs: 30_000, everyMs: 5, what: `the middle of ${task}` });
+  expect(running.exitCode).toBeNull();
+  running.kill('SIGKILL');
+  await until(() => running.signalCode === 'SIGKILL');
+}
+
+/** What it had in its hands is given up by the server, and the next host may begin. */
+async function untilGone(): Promise<void> {
+  await until(async () => (await one("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'killed'")) === 0);
+  await (
+    await HostLock.acquire(
+      () => shards.connect(0),
+      'the next',
+      () => undefined,
+    )
+  ).release();
+}
+
+async function holding<T>(sql: string, work: (holder: Client) => Promise<T>): Promise<T> {
+  const holder = await shards.connect(0);
+  try {
+    await holder.query(`BEGIN; ${sql}`);
+    return await work(holder);
+  } finally {
+    await holder.end();
+  }
+}
+
+test('kill -9 in a rebuild of an index: the next run leaves no invalid one, and rebuilds', async () => {
+  await holding('UPDATE log SET text = text WHERE id = 4', () => killed('reindex', async () => (await invalid()) > 0));
+  await untilGone();
+  const steps = await runAgain('reindex');
+  expect(steps.map(({ outcome }) => outcome)).not.toContain('failed');
+  expect(await invalid()).toBe(0);
+  expect(await one('SELECT count(*) FROM log')).toBe(ROWS);
+});
+
+test('kill -9 while history is forgotten: the next run forgets it, and nothing else', async () => {
+  const incident = (id: string, resolved: string): string =>
+    `('${id}', 'disk-low', 'disk-low', 'host', 'critical', 'resolved', now() - interval '3 years', now() - interval '${resolved}', now(), '{}')`;
+  await shards.sql(
+    0,
+    `INSERT INTO botctl.incident VALUES ${incident('old', '2 years')}, ${incident('fresh', '2 days')}`,
+  );
+  await holding("SELECT FROM botctl.incident WHERE id = 'old' FOR UPDATE", () => {
+    return killed('history', async () => (await waiting()) > 0);
+  });
+  await untilGone();
+  await runAgain('history');
+  expect(await shards.sql(0, 'SELECT id FROM botctl.incident')).toEqual([{ id: 'fresh' }]);
+});
+
+test('kill -9 in a backup: what was there is untouched, half a backup is none', async () => {
+  const store = new BackupStore(new FolderTarget(backupDir));
+  const url = shards.urls[0]!;
+  const open = () => connectClient({ url, applicationName: 'test' });
+  const bot = { bot: 'test', version: '0', embedded: true, connect: open, doors: [{ url }] };
+  const make = () => {
+    const maker = new BackupMaker(bot, { method: 'physical', key: null }, store, Date.now);
+    return maker.make(new AbortController().signal, () => undefined);
+  };
+  const { id } = await make();
+  const files = (): string[] => (existsSync(backupDir) ? readdirSync(backupDir, { recursive: true }).map(String) : []);
+  const whole = new Set(files());
+  await killed('backup', () => Promise.resolve(files().some((file) => !whole.has(file))));
+  await untilGone();
+  const good = async (): Promise<string[]> => {
+    return (await store.list()).filter(({ problem }) => problem === null).map((one) => one.id);
+  };
+  expect(await good()).toEqual([id]);
+  const next = await make();
+  expect((await good()).sort()).toEqual([id, next.id].sort());
+});
