@@ -7,10 +7,10 @@ import { BackupMaker } from '../../src/maintenance/backup/make';
 import { BackupStore } from '../../src/maintenance/backup/store';
 import { FolderTarget } from '../../src/maintenance/backup/target-folder';
 import { HostLock } from '../../src/maintenance/host-lock';
-import { Run } from '../../src/maintenance/run';
 import type { StepReport } from '../../src/maintenance/task';
 import { Shards } from '../data/support/shards';
 import { until } from '../support/until';
+import { runTask } from './support/run-task';
 import { TASKS, type Order } from './support/task-process';
 
 const ROWS = 20_000;
@@ -39,12 +39,8 @@ const waiting = (): Promise<number> => {
   return one("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'killed' AND wait_event_type = 'Lock'");
 };
 
-function runAgain(task: keyof typeof TASKS): Promise<StepReport[]> {
-  return new Run({
-    ...{ tasks: [TASKS[task]()], shards: 1, dryRun: false, signal: new AbortController().signal },
-    ...{ connect: shards.connect, now: Date.now, busy: () => null, onStep: () => undefined, tell: () => undefined },
-  }).run();
-}
+const runAgain = (task: keyof typeof TASKS): Promise<StepReport[]> =>
+  runTask(TASKS[task](), { connect: shards.connect, shards: 1 });
 
 /** Runs the task in a process of its own, and kills that where `isInTheMiddle` says so. */
 async function killed(task: Order['task'], isInTheMiddle: () => Promise<boolean>): Promise<void> {

@@ -6,13 +6,13 @@ import { BackupStore } from '../../src/maintenance/backup/store';
 import { FolderTarget } from '../../src/maintenance/backup/target-folder';
 import { BackupVerifier } from '../../src/maintenance/backup/verify';
 import { HeldElsewhereError, HostLock } from '../../src/maintenance/host-lock';
-import { Run } from '../../src/maintenance/run';
 import type { MaintenanceTask, StepReport } from '../../src/maintenance/task';
 import { HistoryTask } from '../../src/maintenance/tasks/history';
 import { ReindexTask } from '../../src/maintenance/tasks/reindex';
 import { RetentionTask } from '../../src/maintenance/tasks/retention';
 import { VacuumTask } from '../../src/maintenance/tasks/vacuum';
 import { Shards } from '../data/support/shards';
+import { runTask } from './support/run-task';
 
 const ROWS = 20_000;
 const VACUUM = { deadRows: 1_000, deadShare: 0.05, changedShare: 0.1, freezeShare: 0.6 };
@@ -32,12 +32,8 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => shards.end());
 
-function run(task: MaintenanceTask, signal = new AbortController().signal): Promise<StepReport[]> {
-  return new Run({
-    ...{ tasks: [task], shards: 2, dryRun: false, signal, connect: shards.connect, now: Date.now },
-    ...{ busy: () => null, onStep: () => undefined, tell: () => undefined },
-  }).run();
-}
+const run = (task: MaintenanceTask, signal?: AbortSignal): Promise<StepReport[]> =>
+  runTask(task, { connect: shards.connect, shards: 2, ...(signal && { signal }) });
 
 const invalid = (): Promise<unknown[]> =>
   shards.sql(0, `SELECT indexrelid::regclass::text AS name FROM pg_index WHERE NOT indisvalid`);

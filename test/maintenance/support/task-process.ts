@@ -4,10 +4,10 @@ import { BackupMaker } from '../../../src/maintenance/backup/make';
 import { BackupStore } from '../../../src/maintenance/backup/store';
 import { FolderTarget } from '../../../src/maintenance/backup/target-folder';
 import { HostLock } from '../../../src/maintenance/host-lock';
-import { Run } from '../../../src/maintenance/run';
 import type { MaintenanceTask } from '../../../src/maintenance/task';
 import { HistoryTask } from '../../../src/maintenance/tasks/history';
 import { ReindexTask } from '../../../src/maintenance/tasks/reindex';
+import { runTask } from './run-task';
 
 const DAY = 86_400_000;
 
@@ -25,17 +25,16 @@ export interface Order {
 async function main({ task, url, backupDir }: Order): Promise<void> {
   const connect = () => connectClient({ url, applicationName: 'killed' });
   await HostLock.acquire(connect, `process ${process.pid}`, () => undefined);
-  const { signal } = new AbortController();
   if (task === 'backup') {
     const doors = [{ url }];
     const bot = { bot: 'test', version: '0', embedded: true, connect, doors };
     const store = new BackupStore(new FolderTarget(backupDir));
-    await new BackupMaker(bot, { method: 'physical', key: null }, store, Date.now).make(signal, () => undefined);
+    await new BackupMaker(bot, { method: 'physical', key: null }, store, Date.now).make(
+      new AbortController().signal,
+      () => undefined,
+    );
   } else {
-    await new Run({
-      ...{ tasks: [TASKS[task]()], shards: 1, dryRun: false, signal, connect, now: Date.now },
-      ...{ busy: () => null, onStep: () => undefined, tell: () => undefined },
-    }).run();
+    await runTask(TASKS[task](), { connect, shards: 1 });
   }
   process.exit(0);
 }
