@@ -1,9 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import type { Client } from 'pg';
 import { connectClient } from '../../src/data/pool/connect';
 import { BackupMaker } from '../../src/maintenance/backup/make';
+import { backupId } from '../../src/maintenance/backup/manifest';
 import { BackupStore } from '../../src/maintenance/backup/store';
 import { FolderTarget } from '../../src/maintenance/backup/target-folder';
 import { HostLock } from '../../src/maintenance/host-lock';
@@ -11,9 +13,10 @@ import type { StepReport } from '../../src/maintenance/task';
 import { Shards } from '../data/support/shards';
 import { until } from '../support/until';
 import { runTask } from './support/run-task';
-import { TASKS, type Order } from './support/task-process';
+import { KEEP_BACKUPS, KEEP_MS, type Order, TASKS } from './support/task-process';
 
 const ROWS = 20_000;
+const OLD_BACKUPS = 200;
 const shards = new Shards(1);
 const backupDir = join(shards.scene.base, 'backups');
 let child: ChildProcess | null = null;
@@ -26,7 +29,8 @@ beforeAll(async () => {
      ALTER TABLE log SET (autovacuum_enabled = false);
      INSERT INTO log (at, text) SELECT now() - n * interval '1 minute', repeat('x', 40) || n FROM generate_series(1, ${ROWS}) n;
      CREATE INDEX log_text ON log (text, at);
-     UPDATE log SET text = text || 'y' WHERE id % 2 = 0`,
+     UPDATE log SET text = text || 'y' WHERE id % 2 = 0;
+     CREATE TABLE old AS SELECT id, at FROM log`,
   );
   await shards.sql(0, 'SELECT pg_stat_force_next_flush()').catch(() => undefined);
 }, 120_000);
@@ -39,14 +43,15 @@ const waiting = (): Promise<number> => {
   return one("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'killed' AND wait_event_type = 'Lock'");
 };
 
+const order = (task: Order['task']): Order => ({ task, url: shards.urls[0]!, backupDir });
+
 const runAgain = (task: keyof typeof TASKS): Promise<StepReport[]> =>
-  runTask(TASKS[task](), { connect: shards.connect, shards: 1 });
+  runTask(TASKS[task](order(task)), { connect: shards.connect, shards: 1 });
 
 /** Runs the task in a process of its own, and kills that where `isInTheMiddle` says so. */
 async function killed(task: Order['task'], isInTheMiddle: () => Promise<boolean>): Promise<void> {
-  const order: Order = { task, url: shards.urls[0]!, backupDir };
   const script = join(__dirname, 'support/task-process.ts');
-  child = spawn(process.execPath, ['--import', 'tsx', script, JSON.stringify(order)], { stdio: 'inherit' });
+  child = spawn(process.execPath, ['--import', 'tsx', script, JSON.stringify(order(task))], { stdio: 'inherit' });
   const running = child;
   await until(isInTheMiddle, { timeoutMs: 30_000, everyMs: 5, what: `the middle of ${task}` });
   expect(running.exitCode).toBeNull();
@@ -85,6 +90,44 @@ test('kill -9 in a rebuild of an index: the next run leaves no invalid one, and 
   expect(await one('SELECT count(*) FROM log')).toBe(ROWS);
 });
 
+test('kill -9 in a vacuum: the server gives it up, the next run does it', async () => {
+  const dead = (): Promise<number> => one("SELECT n_dead_tup FROM pg_stat_all_tables WHERE relname = 'log'");
+  const scanning = async (): Promise<boolean> =>
+    (await one(
+      "SELECT count(*) FROM pg_stat_progress_vacuum WHERE relid = 'log'::regclass AND heap_blks_scanned > 9",
+    )) > 0;
+  await shards.sql(0, 'UPDATE log SET at = at; ALTER DATABASE botctl_shard_0 SET vacuum_cost_limit = 1');
+  await until(async () => (await dead()) >= ROWS / 2);
+  await killed('vacuum', scanning);
+  const meanwhile = await runAgain('vacuum');
+  expect(meanwhile.map(({ outcome }) => outcome)).not.toContain('failed');
+  await untilGone();
+  await shards.sql(0, 'ALTER DATABASE botctl_shard_0 RESET vacuum_cost_limit');
+  await runAgain('vacuum');
+  expect(await dead()).toBe(0);
+  expect(await one('SELECT count(*) FROM log')).toBe(ROWS);
+});
+
+test('kill -9 in retention: what is left of the old rows goes with the next run, and no other one', async () => {
+  const young = `at >= now() - interval '${KEEP_MS} ms'`;
+  // Nothing may grow old while the test runs.
+  await shards.sql(0, `DELETE FROM old WHERE at < now() - interval '${KEEP_MS - 120_000} ms' AND ${young}`);
+  const rows = await one(`SELECT count(*) FROM old`);
+  const kept = await one(`SELECT count(*) FROM old WHERE ${young}`);
+  await shards.sql(
+    0,
+    `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END';
+     CREATE TRIGGER slow AFTER DELETE ON old EXECUTE FUNCTION slow()`,
+  );
+  await killed('retention', async () => (await one('SELECT count(*) FROM old')) < rows);
+  await untilGone();
+  expect(await one('SELECT count(*) FROM old')).toBeGreaterThan(kept);
+  await shards.sql(0, 'DROP TRIGGER slow ON old');
+  await runAgain('retention');
+  expect(await one(`SELECT count(*) FROM old WHERE ${young}`)).toBe(kept);
+  expect(await one('SELECT count(*) FROM old')).toBe(kept);
+});
+
 test('kill -9 while history is forgotten: the next run forgets it, and nothing else', async () => {
   const incident = (id: string, resolved: string): string =>
     `('${id}', 'disk-low', 'disk-low', 'host', 'critical', 'resolved', now() - interval '3 years', now() - interval '${resolved}', now(), '{}')`;
@@ -120,4 +163,25 @@ test('kill -9 in a backup: what was there is untouched, half a backup is none', 
   expect(await good()).toEqual([id]);
   const next = await make();
   expect((await good()).sort()).toEqual([id, next.id].sort());
+});
+
+test('kill -9 while old backups go: each is whole or gone, and the next run keeps those it should', async () => {
+  const store = new BackupStore(new FolderTarget(backupDir));
+  const [real] = await store.list();
+  const file = 'server.tar.gz';
+  for (let day = 1; day <= OLD_BACKUPS; day++) {
+    const id = backupId(new Date(real!.at.getTime() - day * 86_400_000));
+    const part = { ...real!.manifest!.parts[0]!, file, bytes: 1 };
+    await store.target.write(`${id}/${file}`, Readable.from([Buffer.from('x')]), new AbortController().signal);
+    await store.finish({ ...real!.manifest!, id, parts: [part] });
+  }
+  const count = (): number => readdirSync(backupDir).length;
+  const before = count();
+  await killed('prune-backups', () => Promise.resolve(count() < before));
+  const left = await store.list();
+  expect(left.length).toBeGreaterThan(KEEP_BACKUPS.daily);
+  expect(left.filter(({ problem }) => problem !== null)).toEqual([]);
+  await store.removeUnfinished();
+  await runAgain('prune-backups');
+  expect((await store.list()).map(({ id }) => id)).toEqual(left.slice(0, KEEP_BACKUPS.daily).map(({ id }) => id));
 });

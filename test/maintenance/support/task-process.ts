@@ -6,15 +6,29 @@ import { FolderTarget } from '../../../src/maintenance/backup/target-folder';
 import { HostLock } from '../../../src/maintenance/host-lock';
 import type { MaintenanceTask } from '../../../src/maintenance/task';
 import { HistoryTask } from '../../../src/maintenance/tasks/history';
+import { PruneBackupsTask } from '../../../src/maintenance/tasks/prune-backups';
 import { ReindexTask } from '../../../src/maintenance/tasks/reindex';
+import { RetentionTask } from '../../../src/maintenance/tasks/retention';
+import { VacuumTask } from '../../../src/maintenance/tasks/vacuum';
 import { runTask } from './run-task';
 
 const DAY = 86_400_000;
 
+export const KEEP_MS = 7 * DAY;
+export const KEEP_BACKUPS = { daily: 2, weekly: 0, monthly: 0 };
+
 export const TASKS = {
   reindex: () => new ReindexTask({ bloatShare: 0.3, minBytes: 100_000 }),
   history: () => new HistoryTask({ keep: 90 * DAY, keepIncidents: 365 * DAY }),
-} satisfies Record<string, () => MaintenanceTask>;
+  vacuum: () =>
+    new VacuumTask({ deadRows: 1_000, deadShare: 0.05, changedShare: 0.1, freezeShare: 0.6 }, () => undefined),
+  retention: () => {
+    const rule = { table: 'old', column: 'at', keepMs: KEEP_MS, unit: null, zone: 'UTC' };
+    return new RetentionTask({ rules: [rule], pauseAbove: 50 });
+  },
+  'prune-backups': ({ backupDir }) =>
+    new PruneBackupsTask(new BackupStore(new FolderTarget(backupDir)), KEEP_BACKUPS, 'UTC'),
+} satisfies Record<string, (order: Order) => MaintenanceTask>;
 
 export interface Order {
   task: keyof typeof TASKS | 'backup';
@@ -22,7 +36,8 @@ export interface Order {
   backupDir: string;
 }
 
-async function main({ task, url, backupDir }: Order): Promise<void> {
+async function main(order: Order): Promise<void> {
+  const { task, url, backupDir } = order;
   const connect = () => connectClient({ url, applicationName: 'killed' });
   await HostLock.acquire(connect, `process ${process.pid}`, () => undefined);
   if (task === 'backup') {
@@ -34,7 +49,7 @@ async function main({ task, url, backupDir }: Order): Promise<void> {
       () => undefined,
     );
   } else {
-    await runTask(TASKS[task](), { connect, shards: 1 });
+    await runTask(TASKS[task](order), { connect, shards: 1 });
   }
   process.exit(0);
 }
