@@ -39,6 +39,10 @@ export class Restore {
   async run(request: RestoreRequest): Promise<string> {
     const backups = createBackups(this.config, [], this.version);
     const manifest = await backups.verifier.check(request.id, this.signal, this.tell);
+    const { shard } = request;
+    if (shard !== null && shard >= manifest.shards) {
+      throw new BackupError(`Backup ${manifest.id} has no database shard ${shard}.`, `It has 0 to ${manifest.shards - 1}.`);
+    }
     if (request.to === 'live') return this.#live(manifest, request);
     if (/^postgres(ql)?:\/\//.test(request.to)) return this.#intoDatabase(manifest, request);
     const dir = resolve(request.to);
@@ -60,6 +64,13 @@ export class Restore {
     if (exists || !force) {
       await restorer.intoEmpty(manifest, chosen, door);
       return `database shard ${chosen} of backup ${manifest.id} is restored: all tables are the same`;
+    }
+    const users = await restorer.users(door);
+    if (users.length > 0) {
+      throw new BackupError(
+        `The database of --to is in use (${users.join(', ')}).`,
+        'End what uses it first. For the databases of the bot: botctl stop, then --to live.',
+      );
     }
     const [old] = await restorer.replace(manifest, [{ shard: chosen, door }]);
     return `database shard ${chosen} of backup ${manifest.id} is restored; what was there is kept as database ${old ?? ''}`;
@@ -83,6 +94,12 @@ export class Restore {
     });
     try {
       const physical = manifest.parts.find(({ kind }) => kind === 'physical');
+      if (physical !== undefined && shard !== null) {
+        throw new BackupError(
+          `Backup ${id} is a copy of a whole server: one database of it cannot be restored alone.`,
+          'Leave --shard out.',
+        );
+      }
       if (physical !== undefined) return await this.#embedded(manifest, physical);
       return await this.#databases(manifest, id, shard);
     } finally {

@@ -75,6 +75,13 @@ describe('botctl deploy', () => {
     if (code !== 0) throw new Error(`exit code ${String(code)} of ${args.join(' ')}:\n${stdout}${stderr}`);
     return stdout;
   };
+  /** Well, and over what the release before has done: a deploy is refused while an incident holds. */
+  const untilCalm = (): Promise<Status> =>
+    botctl.untilStatus(
+      ({ verdict, incidents }) =>
+        verdict === 'well' && incidents.every(({ type, state }) => type === 'deploy-failed' || state === 'mitigated'),
+      60_000,
+    );
   const processes = ({ clusters }: Status): (number | null)[] => clusters.map(({ pid }) => pid);
   const listed = async (): Promise<Listed> => JSON.parse((await botctl.cli('releases', '--json')).stdout) as Listed;
 
@@ -89,7 +96,7 @@ describe('botctl deploy', () => {
   it.each(BAD.filter(([bad]) => LONG || SHORT.includes(bad)))(
     '%s: halted at the canary and rolled back, the others are not touched',
     async (bad, reason) => {
-      const before = await botctl.untilReady();
+      const before = await untilCalm();
       write({ bad });
       const { code, stdout, stderr } = await botctl.cli('deploy');
       expect(stdout + stderr).toMatch(reason);
@@ -104,7 +111,7 @@ describe('botctl deploy', () => {
 
   it('a rollout whose supervisor is killed goes on with the next one', async () => {
     write({ name: 'second' });
-    const before = await botctl.untilReady();
+    const before = await untilCalm();
     const { identifies } = sandbox.report();
     const deploying = botctl.cli('deploy');
     const midway = await botctl.untilStatus(({ deploy }) => {
@@ -124,7 +131,7 @@ describe('botctl deploy', () => {
 
   it('paused, it moves nothing more; aborted, what was moved goes back', async () => {
     write({ name: 'third' });
-    const before = await botctl.untilReady();
+    const before = await untilCalm();
     const deploying = botctl.cli('deploy');
     await botctl.untilStatus(({ deploy }) => deploy?.rollout !== null);
     await succeed('deploy', '--pause');

@@ -3,7 +3,7 @@ import type { Client } from 'pg';
 import { DeniedError } from '../task';
 import type { BackupPart, Manifest } from './manifest';
 import { openPart } from './open-part';
-import { findPgTools, type PgDoor, startTool, toolsFor } from './pg-tools';
+import { findPgTools, type PgDoor, startTool, toolsToRead } from './pg-tools';
 import type { BackupStore } from './store';
 import { BackupError } from './target';
 
@@ -17,7 +17,7 @@ export async function loadDump(
   signal: AbortSignal,
 ): Promise<void> {
   const { store, manifest, part, key } = from;
-  const tools = toolsFor(part.postgres, await findPgTools());
+  const tools = toolsToRead(manifest.id, part.postgres, await findPgTools());
   const database = decodeURIComponent(new URL(into.door.url).pathname.slice(1));
   const args = [
     `--dbname=${database}`,
@@ -44,6 +44,19 @@ export async function loadDump(
   });
   const problem = await fed;
   if (problem instanceof BackupError) throw problem;
+}
+
+/** Dumps load into servers of their version and newer ones. @throws BackupError that says which it takes */
+export async function refuseOlder({ id }: Manifest, part: BackupPart, client: Client): Promise<void> {
+  const { rows } = await client.query<{ version: number }>(
+    `SELECT current_setting('server_version_num')::int / 10000 AS version`,
+  );
+  const version = rows[0]?.version ?? 0;
+  if (version >= part.postgres) return;
+  throw new BackupError(
+    `Backup ${id} is of Postgres ${part.postgres}, but this server is version ${version}.`,
+    `Restore it on Postgres ${part.postgres} or newer.`,
+  );
 }
 
 /** The same server, another database. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { BackupError } from './target';
+import { BackupError, DamagedError } from './target';
 
 /** Format of backups that this version makes and reads. */
 export const FORMAT = 1;
@@ -57,18 +57,24 @@ export function readManifest(text: string, id: string): Manifest {
   try {
     raw = JSON.parse(text);
   } catch (cause) {
-    throw new BackupError(`Backup ${id} is damaged: its manifest cannot be read.`, undefined, { cause });
+    throw new DamagedError(`Backup ${id} is damaged: ${MANIFEST} cannot be read as JSON.`, { cause });
   }
+  if (typeof raw !== 'object' || raw === null) throw new DamagedError(`Backup ${id} is damaged: ${MANIFEST} is no manifest.`);
   const { sha256, ...content } = raw as Record<string, unknown>;
+  // Before its checksum, which another format may make in another way.
   if (content['format'] !== FORMAT) {
     throw new BackupError(
-      `Backup ${id} is of format ${String(content['format'])}; this botctl reads format ${FORMAT}.`,
+      `Backup ${id} is of format ${String(content['format'])} (${MANIFEST}); this botctl reads format ${FORMAT}.`,
       'Use the botctl that made it, or a newer one.',
     );
   }
   const parsed = manifest.safeParse(content);
   if (!parsed.success || sha256 !== sumOf(content)) {
-    throw new BackupError(`Backup ${id} is damaged: its manifest was changed.`);
+    throw new DamagedError(`Backup ${id} is damaged: its manifest was changed (${MANIFEST}).`);
+  }
+  // The files of a copy under another name would be looked for in the wrong place.
+  if (parsed.data.id !== id) {
+    throw new BackupError(`What is called ${id} is backup ${parsed.data.id} under another name.`, 'Give it its name back.');
   }
   return parsed.data;
 }

@@ -6,7 +6,10 @@ import type { BackupPart, Manifest } from './manifest';
 import { chain } from './pipe';
 import { unseal } from './seal';
 import type { BackupStore } from './store';
-import { BackupError } from './target';
+import { BackupError, DamagedError, MissingFileError } from './target';
+
+/** Digits of a checksum that are told: enough to know it by. */
+const SHOWN = 12;
 
 /**
  * The content of a part, decrypted, checked on the way: the stream fails when the file is not the one that was written.
@@ -21,9 +24,7 @@ export async function openPart(
   if (manifest.encrypted && key === null) {
     throw new BackupError(`Backup ${manifest.id} is encrypted.`, 'Set backup.key to the key that it was made with.');
   }
-  const file = await store.target.read(store.pathOf(manifest.id, part)).catch((cause: unknown) => {
-    throw new BackupError(`Backup ${manifest.id}: ${part.file} cannot be read.`, undefined, { cause });
-  });
+  const file = await readPart(store, manifest, part);
   const transforms = [checked(manifest.id, part)];
   if (manifest.encrypted && key !== null) transforms.push(unseal(key));
   if (part.kind === 'physical') transforms.push(createGunzip());
@@ -32,10 +33,18 @@ export async function openPart(
 
 /** Reads a part to its end. @throws BackupError when it is damaged */
 export async function checkPart(store: BackupStore, manifest: Manifest, part: BackupPart): Promise<void> {
-  const file = await store.target.read(store.pathOf(manifest.id, part)).catch((cause: unknown) => {
-    throw new BackupError(`Backup ${manifest.id}: ${part.file} cannot be read.`, undefined, { cause });
-  });
+  const file = await readPart(store, manifest, part);
   await finished(chain(file, checked(manifest.id, part)).resume());
+}
+
+async function readPart(store: BackupStore, { id }: Manifest, part: BackupPart): Promise<Readable> {
+  try {
+    return await store.target.read(store.pathOf(id, part));
+  } catch (cause) {
+    // Any other error says nothing of the backup: its place cannot be reached, or read.
+    if (!(cause instanceof MissingFileError)) throw cause;
+    throw new DamagedError(`Backup ${id} is damaged: ${part.file} is missing.`, { cause });
+  }
 }
 
 function checked(id: string, { file, bytes, sha256 }: BackupPart): Transform {
@@ -45,15 +54,20 @@ function checked(id: string, { file, bytes, sha256 }: BackupPart): Transform {
     transform(chunk: Buffer, _encoding, done) {
       hash.update(chunk);
       seen += chunk.length;
-      if (seen > bytes) done(new BackupError(`Backup ${id} is damaged: ${file} is longer than it was.`));
+      if (seen > bytes) done(new DamagedError(`Backup ${id} is damaged: ${file} is longer than the ${bytes} bytes it had.`));
       else done(null, chunk);
     },
     flush(done) {
       if (seen < bytes) {
-        done(new BackupError(`Backup ${id} is damaged: ${file} breaks off after ${seen} of ${bytes} bytes.`));
-      } else if (hash.digest('hex') !== sha256) {
-        done(new BackupError(`Backup ${id} is damaged: ${file} was changed.`));
-      } else done();
+        done(new DamagedError(`Backup ${id} is damaged: ${file} breaks off after ${seen} of ${bytes} bytes.`));
+        return;
+      }
+      const found = hash.digest('hex');
+      if (found === sha256) done();
+      else {
+        const sums = `SHA-256 ${found.slice(0, SHOWN)}… instead of ${sha256.slice(0, SHOWN)}…`;
+        done(new DamagedError(`Backup ${id} is damaged: ${file} was changed (${sums}).`));
+      }
     },
   });
 }

@@ -39,14 +39,23 @@ export async function findPgTools(): Promise<PgTools[]> {
  * @throws BackupError that says what to install
  */
 export function toolsFor(server: number, tools: readonly PgTools[]): PgTools {
-  const fitting = tools.find(({ version }) => version >= server);
+  return choose(server, tools, `A server of version ${server} needs pg_dump ${server} or newer`);
+}
+
+/**
+ * The tools that read a dump: pg_restore reads dumps of its version and older ones.
+ * @param id of the backup @throws BackupError that says what to install
+ */
+export function toolsToRead(id: string, postgres: number, tools: readonly PgTools[]): PgTools {
+  return choose(postgres, tools, `Backup ${id} is of Postgres ${postgres}, which needs pg_restore ${postgres} or newer`);
+}
+
+function choose(wanted: number, tools: readonly PgTools[], need: string): PgTools {
+  const fitting = tools.find(({ version }) => version >= wanted);
   if (fitting !== undefined) return fitting;
   const newest = tools.at(-1);
   const have = newest === undefined ? 'there is none on this machine' : `the newest one here is ${newest.version}`;
-  throw new BackupError(
-    `A server of version ${server} needs pg_dump ${server} or newer; ${have}.`,
-    `Install it (Debian: apt install postgresql-client-${server}).`,
-  );
+  throw new BackupError(`${need}; ${have}.`, `Install it (Debian: apt install postgresql-client-${wanted}).`);
 }
 
 async function tryTools(bin: string): Promise<PgTools | null> {
@@ -108,7 +117,10 @@ export function startTool(
     child.once('error', reject);
     child.once('close', (code, by) => {
       if (code === 0) resolve();
-      else reject(new BackupError(`${name} failed (${by ?? `exit code ${code ?? 'unknown'}`}): ${lastLines(said)}`));
+      else {
+        const hint = /No space left on device/.test(said) ? 'Free space on the disk of that server.' : undefined;
+        reject(new BackupError(`${name} failed (${by ?? `exit code ${code ?? 'unknown'}`}): ${lastLines(said)}`, hint));
+      }
     });
   });
   ended.catch(() => undefined); // awaited by whoever uses the streams

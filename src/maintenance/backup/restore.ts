@@ -3,14 +3,14 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Client } from 'pg';
-import { createDatabase, doorTo, dropDatabase, loadDump } from './load-dump';
+import { createDatabase, doorTo, dropDatabase, loadDump, refuseOlder } from './load-dump';
 import type { BackupPart, Manifest } from './manifest';
 import { openPart } from './open-part';
 import type { PgDoor } from './pg-tools';
 import { unpack } from './scratch-server';
 import type { BackupStore } from './store';
 import { differences } from './table-sums';
-import { BackupError } from './target';
+import { BackupError, DamagedError } from './target';
 import { sumAt } from './verify';
 
 export interface RestoreOptions {
@@ -96,7 +96,25 @@ export class Restorer {
     if (!made && !(await this.isEmpty(door))) {
       throw new BackupError(`Database ${name} is not empty.`, 'Name a new one, or use --force to take its place.');
     }
-    await this.#load(manifest, shard, door, true);
+    try {
+      await this.#load(manifest, shard, door, true);
+    } catch (error) {
+      // Half a database is in the way of the next try. One that was there stays, whatever is in it now.
+      if (made) await this.#neutral(door, (client) => dropDatabase(client, name)).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Programs that are connected to a database, without ours. */
+  async users(door: PgDoor): Promise<string[]> {
+    return this.#neutral(door, async (client) => {
+      const { rows } = await client.query<{ name: string }>(
+        `SELECT coalesce(nullif(application_name, ''), 'process ' || pid) AS name FROM pg_stat_activity
+          WHERE datname = $1 AND backend_type = 'client backend' AND pid <> pg_backend_pid() GROUP BY 1 ORDER BY 1`,
+        [databaseOf(door)],
+      );
+      return rows.map(({ name }) => name);
+    });
   }
 
   async isEmpty(door: PgDoor): Promise<boolean> {
@@ -125,12 +143,17 @@ export class Restorer {
     const { store, key, open, signal, tell } = this.options;
     const part = partOf(manifest, shard);
     tell(`database shard ${shard}: loading ${part.tables.length} tables`);
-    await refuseOlder(part, door, open);
+    const client = await open(door.url);
+    try {
+      await refuseOlder(manifest, part, client);
+    } finally {
+      await client.end().catch(() => undefined);
+    }
     await loadDump({ store, manifest, part, key }, { door, privileges }, signal);
     tell(`database shard ${shard}: comparing`);
     const wrong = differences(part.tables, await sumAt(() => open(door.url), shard, signal));
     if (wrong.length > 0) {
-      throw new BackupError(`Backup ${manifest.id} does not restore to what it was: ${wrong.slice(0, 3).join('; ')}.`);
+      throw new DamagedError(`Backup ${manifest.id} does not restore to what it was: ${wrong.slice(0, 3).join('; ')}.`);
     }
   }
 
@@ -166,29 +189,10 @@ function partOf({ id, parts }: Manifest, shard: number): BackupPart {
   throw new BackupError(`Backup ${id} has no database shard ${shard}.`);
 }
 
-/** Dumps load into servers of their version and newer ones. */
-async function refuseOlder(part: BackupPart, door: PgDoor, open: RestoreOptions['open']): Promise<void> {
-  const client = await open(door.url);
-  try {
-    const { rows } = await client.query<{ version: number }>(
-      `SELECT current_setting('server_version_num')::int / 10000 AS version`,
-    );
-    const version = rows[0]?.version ?? 0;
-    if (version >= part.postgres) return;
-    throw new BackupError(
-      `The backup is of Postgres ${part.postgres}, but this server is version ${version}.`,
-      `Restore it on Postgres ${part.postgres} or newer.`,
-    );
-  } finally {
-    await client.end().catch(() => undefined);
-  }
-}
-
 /** In one transaction for both names: nobody meets neither. @returns the name of the old database */
 async function swap(client: Client, name: string, fresh: string, id: string): Promise<string> {
-  const old = suffixed(name, `_before_${id.toLowerCase()}`);
   const quote = (text: string): string => client.escapeIdentifier(text);
-  await dropDatabase(client, old);
+  const old = await freeName(client, name, `_before_${id.toLowerCase()}`);
   await client.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ANY ($1)`, [
     [name, fresh],
   ]);
@@ -197,6 +201,16 @@ async function swap(client: Client, name: string, fresh: string, id: string): Pr
   await client.query(`ALTER DATABASE ${quote(fresh)} RENAME TO ${quote(name)}`);
   await client.query('COMMIT');
   return old;
+}
+
+/** What an earlier restore of the same backup kept stays, too. */
+async function freeName(client: Client, name: string, suffix: string): Promise<string> {
+  const { rows } = await client.query<{ datname: string }>('SELECT datname FROM pg_database');
+  const taken = new Set(rows.map(({ datname }) => datname));
+  for (let n = 1; ; n++) {
+    const free = suffixed(name, n === 1 ? suffix : `${suffix}_${n}`);
+    if (!taken.has(free)) return free;
+  }
 }
 
 function databaseOf({ url }: PgDoor): string {

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { type BackupPart, MANIFEST, type Manifest, readManifest, timeOfId, VERIFIED, writeManifest } from './manifest';
-import { BackupError, type BackupTarget, type StoredFile } from './target';
+import { BackupError, type BackupTarget, DamagedError, MissingFileError, type StoredFile } from './target';
 
 export interface BackupSummary {
   id: string;
@@ -11,6 +11,8 @@ export interface BackupSummary {
   manifest: Manifest | null;
   /** Why it is of no use; null: nothing is known against it. */
   problem: string | null;
+  /** It can never be restored. A backup that only cannot be read here and now is not damaged. */
+  damaged: boolean;
   /** When it was last restored for a trial, and how that went; null: never. */
   verified: Verification | null;
 }
@@ -39,7 +41,7 @@ export class BackupStore {
   async manifest(id: string): Promise<Manifest> {
     if (timeOfId(id) === null) throw unknown(id, this.target.address);
     const stream = await this.target.read(`${id}/${MANIFEST}`).catch((cause: unknown) => {
-      throw cause instanceof BackupError && cause.hint !== undefined ? cause : unknown(id, this.target.address);
+      throw cause instanceof MissingFileError ? unknown(id, this.target.address) : cause;
     });
     return readManifest(await text(stream), id);
   }
@@ -78,9 +80,10 @@ export class BackupStore {
     try {
       const manifest = await this.manifest(id);
       const problem = sizeProblem(manifest, files) ?? (verified?.ok === false ? verified.message : null);
-      return { id, at, bytes, manifest, problem, verified };
+      return { id, at, bytes, manifest, problem, damaged: problem !== null, verified };
     } catch (error) {
-      return { id, at, bytes, manifest: null, problem: (error as Error).message, verified };
+      const damaged = error instanceof DamagedError;
+      return { id, at, bytes, manifest: null, problem: (error as Error).message, damaged, verified };
     }
   }
 

@@ -1,9 +1,9 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { access, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { access, constants, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Readable } from 'node:stream';
-import { BackupError, type BackupTarget, type StoredFile } from './target';
+import { BackupError, type BackupTarget, MissingFileError, type StoredFile } from './target';
 
 const PART = '.part';
 
@@ -33,7 +33,11 @@ export class FolderTarget implements BackupTarget {
 
   async read(path: string): Promise<Readable> {
     const file = join(this.dir, path);
-    await access(file);
+    await access(file, constants.R_OK).catch((cause: unknown) => {
+      const { code } = cause as NodeJS.ErrnoException;
+      if (code === 'ENOENT') throw new MissingFileError(`there is no ${file}`, { cause });
+      throw new BackupError(`${file} cannot be read (${code ?? String(cause)}).`, 'See to it that botctl may read it.', { cause });
+    });
     return createReadStream(file, { highWaterMark: 1024 * 1024 });
   }
 

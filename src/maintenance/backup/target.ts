@@ -12,7 +12,7 @@ export interface BackupTarget {
   readonly address: string;
   /** The file is whole and durable when this resolves; nothing is left of it when it rejects. */
   write(path: string, source: Readable, signal: AbortSignal): Promise<void>;
-  /** @throws Error when there is none */
+  /** @throws MissingFileError when there is none, BackupError when the place cannot be used */
   read(path: string): Promise<Readable>;
   list(): Promise<StoredFile[]>;
   remove(paths: readonly string[]): Promise<void>;
@@ -30,4 +30,16 @@ export class BackupError extends Error {
   ) {
     super(message, options);
   }
+}
+
+/** The files are not those that were written: whoever reads them again meets the same. */
+export class DamagedError extends BackupError {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, 'Use another backup. See: botctl backup list', options);
+  }
+}
+
+/** The place can be used, but it has no such file. */
+export class MissingFileError extends Error {
+  override readonly name = 'MissingFileError';
 }

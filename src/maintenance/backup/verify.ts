@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import type { Client } from 'pg';
 import { connectClient } from '../../data/pool/connect';
-import { createDatabase, doorTo, dropDatabase, loadDump } from './load-dump';
+import { createDatabase, doorTo, dropDatabase, loadDump, refuseOlder } from './load-dump';
 import type { BackupPart, Manifest, TableSum } from './manifest';
 import { checkPart, openPart } from './open-part';
 import type { PgDoor } from './pg-tools';
 import { discardAllScratch, ScratchServer } from './scratch-server';
 import type { BackupStore } from './store';
 import { differences, sumDatabase } from './table-sums';
-import { BackupError } from './target';
+import { BackupError, DamagedError } from './target';
 
 export interface VerifyOptions {
   store: BackupStore;
@@ -59,8 +59,8 @@ export class BackupVerifier {
       return manifest;
     } catch (error) {
       signal.throwIfAborted();
-      // Not for want of a key, of programs or of a permission: that says nothing of the backup.
-      if (error instanceof BackupError && error.hint === undefined) {
+      // Not for want of a key, of programs, of a permission or of the network: that says nothing of the backup.
+      if (error instanceof DamagedError || (error instanceof BackupError && error.hint === undefined)) {
         const note = { at: new Date(now()).toISOString(), ok: false, message: error.message };
         await store.noteVerified(id, note).catch(() => undefined);
       }
@@ -84,7 +84,7 @@ export class BackupVerifier {
     const wrong = differences(part.tables, found);
     if (wrong.length === 0) return;
     const more = wrong.length > MAX_TOLD ? ` and ${wrong.length - MAX_TOLD} more` : '';
-    throw new BackupError(
+    throw new DamagedError(
       `Backup ${manifest.id} does not restore to what it was: ${wrong.slice(0, MAX_TOLD).join('; ')}${more}.`,
     );
   }
@@ -96,6 +96,7 @@ export class BackupVerifier {
     const door = doorTo(doorOf(shard), name);
     tell(`database shard ${shard}: restoring for a trial`);
     return this.#onServer(shard, async (client) => {
+      await refuseOlder(manifest, part, client);
       await dropDatabase(client, name);
       await createDatabase(client, name);
       try {

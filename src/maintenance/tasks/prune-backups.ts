@@ -15,9 +15,11 @@ export class PruneBackupsTask implements MaintenanceTask {
 
   async run(context: TaskContext): Promise<void> {
     const backups = await this.store.list();
-    const usable = backups.map(({ id, at, manifest, problem, verified }) => ({
+    // What cannot be read for another reason than damage (of a newer botctl, or out of reach) is not ours to judge.
+    const known = backups.filter(({ manifest, damaged }) => manifest !== null || damaged);
+    const usable = known.map(({ id, at, damaged, verified }) => ({
       ...{ id, at },
-      verified: manifest === null || problem !== null ? false : (verified?.ok ?? null),
+      verified: damaged ? false : (verified?.ok ?? null),
     }));
     const bytes = new Map(backups.map((backup) => [backup.id, backup.bytes]));
     for (const id of prunable(usable, this.keep, this.zone)) {
