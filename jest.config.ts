@@ -7,11 +7,13 @@ const config: Config = {
   globalSetup: '<rootDir>/test/setup/global.ts',
   testMatch: ['**/*.test.ts'],
   transform: {
-    '^.+\\.ts$': [
+    '^.+\\.(ts|mjs)$': [
       '@swc/jest',
       { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' } },
     ],
   },
+  // Comes as an ES module only.
+  transformIgnorePatterns: ['/node_modules/(?!s3mini/)'],
   // import('./x.js') of a compiled file is x.ts here.
   moduleNameMapper: { '^(\\.{1,2}/(?:document|interpolate))\\.js$': '$1' },
   testTimeout: 60_000,

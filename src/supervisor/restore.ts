@@ -41,7 +41,10 @@ export class Restore {
     const manifest = await backups.verifier.check(request.id, this.signal, this.tell);
     const { shard } = request;
     if (shard !== null && shard >= manifest.shards) {
-      throw new BackupError(`Backup ${manifest.id} has no database shard ${shard}.`, `It has 0 to ${manifest.shards - 1}.`);
+      throw new BackupError(
+        `Backup ${manifest.id} has no database shard ${shard}.`,
+        `It has 0 to ${manifest.shards - 1}.`,
+      );
     }
     if (request.to === 'live') return this.#live(manifest, request);
     if (/^postgres(ql)?:\/\//.test(request.to)) return this.#intoDatabase(manifest, request);

@@ -161,7 +161,7 @@ describe('a backup', () => {
     const manifest = join(dir, id, 'manifest.json');
     const text = readFileSync(manifest, 'utf8');
     writeFileSync(manifest, text.replace('"format": 1', '"format": 2'));
-    await expect(check()).rejects.toThrow('is of format 2; this botctl reads format 1');
+    await expect(check()).rejects.toThrow('is of format 2 (manifest.json); this botctl reads format 1');
     writeFileSync(manifest, text.replace('"shards": 2', '"shards": 3'));
     await expect(check()).rejects.toThrow('its manifest was changed');
     writeFileSync(manifest, text);

@@ -59,7 +59,8 @@ export function readManifest(text: string, id: string): Manifest {
   } catch (cause) {
     throw new DamagedError(`Backup ${id} is damaged: ${MANIFEST} cannot be read as JSON.`, { cause });
   }
-  if (typeof raw !== 'object' || raw === null) throw new DamagedError(`Backup ${id} is damaged: ${MANIFEST} is no manifest.`);
+  if (typeof raw !== 'object' || raw === null)
+    throw new DamagedError(`Backup ${id} is damaged: ${MANIFEST} is no manifest.`);
   const { sha256, ...content } = raw as Record<string, unknown>;
   // Before its checksum, which another format may make in another way.
   if (content['format'] !== FORMAT) {
@@ -74,7 +75,10 @@ export function readManifest(text: string, id: string): Manifest {
   }
   // The files of a copy under another name would be looked for in the wrong place.
   if (parsed.data.id !== id) {
-    throw new BackupError(`What is called ${id} is backup ${parsed.data.id} under another name.`, 'Give it its name back.');
+    throw new BackupError(
+      `What is called ${id} is backup ${parsed.data.id} under another name.`,
+      'Give it its name back.',
+    );
   }
   return parsed.data;
 }

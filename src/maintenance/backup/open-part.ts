@@ -54,7 +54,8 @@ function checked(id: string, { file, bytes, sha256 }: BackupPart): Transform {
     transform(chunk: Buffer, _encoding, done) {
       hash.update(chunk);
       seen += chunk.length;
-      if (seen > bytes) done(new DamagedError(`Backup ${id} is damaged: ${file} is longer than the ${bytes} bytes it had.`));
+      if (seen > bytes)
+        done(new DamagedError(`Backup ${id} is damaged: ${file} is longer than the ${bytes} bytes it had.`));
       else done(null, chunk);
     },
     flush(done) {

@@ -47,7 +47,11 @@ export function toolsFor(server: number, tools: readonly PgTools[]): PgTools {
  * @param id of the backup @throws BackupError that says what to install
  */
 export function toolsToRead(id: string, postgres: number, tools: readonly PgTools[]): PgTools {
-  return choose(postgres, tools, `Backup ${id} is of Postgres ${postgres}, which needs pg_restore ${postgres} or newer`);
+  return choose(
+    postgres,
+    tools,
+    `Backup ${id} is of Postgres ${postgres}, which needs pg_restore ${postgres} or newer`,
+  );
 }
 
 function choose(wanted: number, tools: readonly PgTools[], need: string): PgTools {

@@ -36,7 +36,11 @@ export class FolderTarget implements BackupTarget {
     await access(file, constants.R_OK).catch((cause: unknown) => {
       const { code } = cause as NodeJS.ErrnoException;
       if (code === 'ENOENT') throw new MissingFileError(`there is no ${file}`, { cause });
-      throw new BackupError(`${file} cannot be read (${code ?? String(cause)}).`, 'See to it that botctl may read it.', { cause });
+      throw new BackupError(
+        `${file} cannot be read (${code ?? String(cause)}).`,
+        'See to it that botctl may read it.',
+        { cause },
+      );
     });
     return createReadStream(file, { highWaterMark: 1024 * 1024 });
   }
