@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Readable } from 'node:stream';
+import type { Readable, Transform } from 'node:stream';
 import { createGzip, constants } from 'node:zlib';
 import type { Client } from 'pg';
 import { lockMoves } from '../../data/move/move-store';
@@ -178,10 +178,12 @@ export class BackupMaker {
     ];
     const door = this.source.doors[shard];
     if (door === undefined) throw new Error(`there is no database shard ${shard}`);
+    const file = await this.#file(id, `shard-${shard}.dump`);
+    // What a program says before anybody reads is lost when it ends: all must be ready.
     const { child, ended } = startTool(tools, 'pg_dump', args, door, signal);
     child.stdin.end();
     ended.catch((error: unknown) => child.stdout.destroy(error as Error));
-    const written = await this.#write(id, `shard-${shard}.dump`, child.stdout, signal, (bytes) =>
+    const written = await this.#write(file, child.stdout, signal, (bytes) =>
       tell(`database shard ${shard}: ${megabytes(bytes)} written`),
     );
     await ended;
@@ -196,6 +198,7 @@ export class BackupMaker {
     const { doors } = this.source;
     tell('counting rows');
     const before = await this.#sums(signal);
+    const file = await this.#file(id, 'server.tar.gz');
     const { tar, estimate } = await startBaseBackup(doors[0]?.url ?? '', signal);
     let total = 0;
     void estimate.then((bytes) => (total = bytes));
@@ -207,7 +210,7 @@ export class BackupMaker {
     );
     const gzip = createGzip({ level: constants.Z_BEST_SPEED });
     const packed = chain(tar, read.stream, gzip);
-    const written = await this.#write(id, 'server.tar.gz', packed, signal, () => undefined);
+    const written = await this.#write(file, packed, signal, () => undefined);
     tell('counting rows');
     const tables = unchanged(before, await this.#sums(signal));
     return { ...written, kind: 'physical', shards: doors.map((_, shard) => shard), postgres: version, tables };
@@ -226,20 +229,30 @@ export class BackupMaker {
     return all;
   }
 
+  async #file(id: string, name: string): Promise<PartFile> {
+    const { key } = this.settings;
+    return key === null ? { id, name, sealing: [] } : { id, name: `${name}.sealed`, sealing: [await seal(key)] };
+  }
+
   async #write(
-    id: string,
-    name: string,
+    { id, name, sealing }: PartFile,
     content: Readable,
     signal: AbortSignal,
     tell: (bytes: number) => void,
   ): Promise<Pick<BackupPart, 'file' | 'bytes' | 'sha256'>> {
-    const { key } = this.settings;
     const measured = meter(seldom(TELL_MS, tell));
-    const file = key === null ? name : `${name}.sealed`;
-    const stream = chain(content, ...(key === null ? [] : [await seal(key)]), measured.stream);
-    await this.store.target.write(`${id}/${file}`, stream, signal);
-    return { file, bytes: measured.bytes(), sha256: measured.sha256() };
+    await this.store.target.write(`${id}/${name}`, chain(content, ...sealing, measured.stream), signal);
+    return { file: name, bytes: measured.bytes(), sha256: measured.sha256() };
   }
+}
+
+/** A file that is about to be written. */
+interface PartFile {
+  /** Of the backup. */
+  id: string;
+  name: string;
+  /** What encrypts it; empty: nothing does. */
+  sealing: Transform[];
 }
 
 interface DumpPlan {

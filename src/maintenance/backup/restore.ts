@@ -25,6 +25,8 @@ export interface RestoreOptions {
 /** Database to be connected to while others are renamed; every server has one of the two. */
 const NEUTRAL = ['postgres', 'template1'];
 const NAME_LENGTH = 63;
+const IN_USE = '55006';
+const RENAME_ATTEMPTS = 20;
 
 /** Puts the content of a backup where it is wanted. Files are checked before anything is changed. */
 export class Restorer {
@@ -76,11 +78,21 @@ export class Restorer {
       }
       throw error;
     }
-    const old: string[] = [];
-    for (const { shard, door, fresh } of loaded) {
-      tell(`database shard ${shard}: taking its place`);
-      old.push(await this.#neutral(door, (client) => swap(client, databaseOf(door), fresh, manifest.id)));
+    const swapped: { door: PgDoor; fresh: string; old: string }[] = [];
+    try {
+      for (const { shard, door, fresh } of loaded) {
+        tell(`database shard ${shard}: taking its place`);
+        const old = await this.#neutral(door, (client) => swap(client, databaseOf(door), fresh, manifest.id));
+        swapped.push({ door, fresh, old });
+      }
+    } catch (error) {
+      // Shards of two moments do not fit together.
+      for (const { door, fresh, old } of swapped.reverse()) {
+        await this.#neutral(door, (client) => rename(client, [databaseOf(door), fresh], [old, databaseOf(door)]));
+      }
+      throw error;
     }
+    const old = swapped.map((one) => one.old);
     return old;
   }
 
@@ -189,18 +201,29 @@ function partOf({ id, parts }: Manifest, shard: number): BackupPart {
   throw new BackupError(`Backup ${id} has no database shard ${shard}.`);
 }
 
-/** In one transaction for both names: nobody meets neither. @returns the name of the old database */
+/** @returns the name of the old database */
 async function swap(client: Client, name: string, fresh: string, id: string): Promise<string> {
-  const quote = (text: string): string => client.escapeIdentifier(text);
   const old = await freeName(client, name, `_before_${id.toLowerCase()}`);
-  await client.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ANY ($1)`, [
-    [name, fresh],
-  ]);
-  await client.query('BEGIN');
-  await client.query(`ALTER DATABASE ${quote(name)} RENAME TO ${quote(old)}`);
-  await client.query(`ALTER DATABASE ${quote(fresh)} RENAME TO ${quote(name)}`);
-  await client.query('COMMIT');
+  await rename(client, [name, old], [fresh, name]);
   return old;
+}
+
+/** In one transaction for both: nobody meets neither. Whoever is connected is thrown out. */
+async function rename(client: Client, ...pairs: [from: string, to: string][]): Promise<void> {
+  const quote = (text: string): string => client.escapeIdentifier(text);
+  const names = pairs.map(([from]) => from);
+  const statements = pairs.map(([from, to]) => `ALTER DATABASE ${quote(from)} RENAME TO ${quote(to)}`);
+  for (let attempt = 1; ; attempt++) {
+    await client.query('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ANY ($1)', [names]);
+    try {
+      await client.query(['BEGIN', ...statements, 'COMMIT'].join('; '));
+      return;
+    } catch (error) {
+      await client.query('ROLLBACK');
+      // Whoever keeps a pool is back at once.
+      if ((error as { code?: unknown }).code !== IN_USE || attempt >= RENAME_ATTEMPTS) throw error;
+    }
+  }
 }
 
 /** What an earlier restore of the same backup kept stays, too. */
