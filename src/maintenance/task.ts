@@ -123,7 +123,10 @@ export async function eachShard(
   }
 }
 
+/** What went wrong, and what to do about it where the error says so. */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return error.errors.map(messageOf).join('; ');
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const { hint } = error as { hint?: unknown };
+  return typeof hint === 'string' ? `${error.message} ${hint}` : error.message;
 }

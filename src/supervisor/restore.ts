@@ -12,7 +12,7 @@ import { unpackServer } from '../maintenance/backup/scratch-server';
 import { BackupError } from '../maintenance/backup/target';
 import { type Backups, createBackups } from './backups';
 import { prepareStateDir } from './state-dir';
-import { SupervisorLock } from './supervisor-lock';
+import { AlreadyRunningError, SupervisorLock } from './supervisor-lock';
 
 export interface RestoreRequest {
   id: string;
@@ -35,7 +35,7 @@ export class Restore {
     private readonly tell: Tell,
   ) {}
 
-  /** @returns what was done, in a sentence @throws BackupError, AlreadyRunningError, Error of a server */
+  /** @returns what was done, in a sentence @throws BackupError, Error of a server */
   async run(request: RestoreRequest): Promise<string> {
     const backups = createBackups(this.config, [], this.version);
     const manifest = await backups.verifier.check(request.id, this.signal, this.tell);
@@ -89,12 +89,7 @@ export class Restore {
       );
     }
     prepareStateDir(config.stateDir);
-    // Nobody may start the bot meanwhile.
-    const lock = SupervisorLock.acquire(config.stateDir, {
-      version: this.version,
-      name: config.bot.name,
-      sandbox: false,
-    });
+    const lock = this.#lock();
     try {
       const physical = manifest.parts.find(({ kind }) => kind === 'physical');
       if (physical !== undefined && shard !== null) {
@@ -107,6 +102,21 @@ export class Restore {
       return await this.#databases(manifest, id, shard);
     } finally {
       lock.release();
+    }
+  }
+
+  /** Nobody may start the bot meanwhile. */
+  #lock(): SupervisorLock {
+    const { stateDir, bot } = this.config;
+    try {
+      return SupervisorLock.acquire(stateDir, { version: this.version, name: bot.name, sandbox: false });
+    } catch (cause) {
+      if (!(cause instanceof AlreadyRunningError)) throw cause;
+      throw new BackupError(
+        `The bot is running here (process ${cause.pid}): its databases cannot be replaced.`,
+        'First: botctl stop',
+        { cause },
+      );
     }
   }
 

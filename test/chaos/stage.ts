@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { Redis } from 'ioredis';
@@ -10,6 +9,7 @@ import { controlSocketPath } from '../../src/control/socket-path';
 import type { Incident } from '../../src/incidents';
 import { ServerFolder } from '../../src/data/embedded/server-folder';
 import { Sandbox } from '../../src/sandbox';
+import { mountDisk, unmount } from '../support/small-disk';
 import { until } from '../support/until';
 import { Botctl } from '../system/support/botctl';
 import { WebhookSink } from './webhook-sink';
@@ -67,7 +67,7 @@ export class Stage {
     // Postgres may have to run as another user, who needs a way in.
     chmodSync(this.botctl.dir, 0o755);
     this.botctl.env['BOTCTL_SYSTEM_DIR'] = join(this.botctl.dir, 'system');
-    this.hasOwnDisk = mountDisk(this.botctl.stateDir);
+    this.hasOwnDisk = mountDisk(this.botctl.stateDir, DISK);
     this.startSupervisor();
     await this.untilWell(120_000);
     this.sandbox.setRate(EVENTS_PER_SECOND);
@@ -261,22 +261,3 @@ export class Stage {
 }
 
 const DISK = '96m';
-
-function mountDisk(dir: string): boolean {
-  try {
-    mkdirSync(dir, { mode: 0o700 });
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK},mode=700`, 'tmpfs', dir], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** Also while somebody still has a file open on it. */
-function unmount(dir: string): void {
-  try {
-    execFileSync('umount', ['-l', dir], { stdio: 'ignore' });
-  } catch {
-    // it never was one
-  }
-}

@@ -4,6 +4,7 @@ import { connectClient } from '../../src/data/pool/connect';
 import { BackupMaker } from '../../src/maintenance/backup/make';
 import { BackupStore } from '../../src/maintenance/backup/store';
 import { FolderTarget } from '../../src/maintenance/backup/target-folder';
+import { S3Target } from '../../src/maintenance/backup/target-s3';
 import { BackupVerifier } from '../../src/maintenance/backup/verify';
 import { HeldElsewhereError, HostLock } from '../../src/maintenance/host-lock';
 import type { MaintenanceTask, StepReport } from '../../src/maintenance/task';
@@ -12,6 +13,7 @@ import { ReindexTask } from '../../src/maintenance/tasks/reindex';
 import { RetentionTask } from '../../src/maintenance/tasks/retention';
 import { VacuumTask } from '../../src/maintenance/tasks/vacuum';
 import { Shards } from '../data/support/shards';
+import { Bucket } from './support/bucket';
 import { runTask } from './support/run-task';
 
 const ROWS = 20_000;
@@ -113,19 +115,19 @@ test('one host at a time; the other is told which', async () => {
 });
 
 describe('a backup', () => {
-  const maker = (target = store): BackupMaker =>
+  const maker = (target = store, key: string | null = null): BackupMaker =>
     new BackupMaker(
       {
         ...{ bot: 'test', version: '0', embedded: true, connect: shards.connect },
         doors: shards.urls.map((url) => ({ url })),
       },
-      { method: 'physical', key: null },
+      { method: 'physical', key },
       target,
       Date.now,
     );
-  const verifier = (): BackupVerifier =>
+  const verifier = (target = store, key: string | null = null): BackupVerifier =>
     new BackupVerifier({
-      ...{ store, key: null, scratchDir: join(shards.scene.base, 'scratch'), now: Date.now },
+      ...{ store: target, key, scratchDir: join(shards.scene.base, 'scratch'), now: Date.now },
       doorOf: (shard) => ({ url: shards.urls[shard]! }),
       open: (url) => connectClient({ url, applicationName: 'test' }),
     });
@@ -144,6 +146,22 @@ describe('a backup', () => {
       true,
     ]);
     for (const file of readdirSync(join(dir, id))) expect(statSync(join(dir, id, file)).mode & 0o077).toBe(0);
+  }, 180_000);
+
+  test('in a bucket, encrypted, restores to the same rows', async () => {
+    const bucket = new Bucket();
+    await bucket.listen();
+    try {
+      const there = new BackupStore(new S3Target(bucket.settings));
+      const made = await maker(there, 'a key').make(signal, tell);
+      await verifier(there, 'a key').verify(made.id, signal, tell);
+      expect(await there.list()).toMatchObject([{ id: made.id, problem: null, verified: { ok: true } }]);
+      expect([...bucket.objects.keys()].sort()).toEqual(
+        ['manifest.json', 'server.tar.gz.sealed', 'verified.json'].map((file) => `my-bot/${made.id}/${file}`),
+      );
+    } finally {
+      await bucket.close();
+    }
   }, 180_000);
 
   test('that is cut off, changed or of another version is refused', async () => {

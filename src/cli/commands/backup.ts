@@ -27,11 +27,11 @@ interface VerifyOptions extends CommonOptions {
 
 const DEFAULT_WIDTH = 100;
 
-/** By the supervisor: it knows the databases, and that nobody else is at it. */
+/** By the supervisor: it knows the databases, and that nobody else is at it. Whoever asks for a backup wants none to go. */
 export async function backupNow(options: NowOptions, context: CliContext): Promise<number> {
   const { stateDir } = await locateState({ cwd: context.cwd, file: configFile(options, context), env: context.env });
   const client = new ControlClient(controlSocketPath(stateDir));
-  const request = { tasks: ['backup', 'prune-backups'], dryRun: false, force: options.force === true };
+  const request = { tasks: ['backup'], dryRun: false, force: options.force === true };
   const last = await follow(context, (tell) => client.maintain(request, tell));
   return last.ok === false ? EXIT.failed : EXIT.ok;
 }
