@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
 import type { MaintenanceListener, RunOutcome, RunTrigger } from './events';
 import { History, type RunRecord, type StepRecord } from './history';
@@ -206,9 +205,23 @@ export class Maintenance {
           if (error instanceof HeldElsewhereError) break;
         }
       } else reason = why;
-      await delay(RETRY_MS, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      await this.#pause(RETRY_MS);
     }
     if (!this.#stopping.signal.aborted) emit({ type: 'maintenance.skipped', trigger: due.trigger, reason });
+  }
+
+  /** Ends early when we stop. */
+  #pause(ms: number): Promise<void> {
+    const { signal } = this.#stopping;
+    return new Promise((resolve) => {
+      const end = (): void => {
+        cancel();
+        signal.removeEventListener('abort', end);
+        resolve();
+      };
+      const cancel = this.#options.clock.after(ms, end);
+      signal.addEventListener('abort', end);
+    });
   }
 
   async #catchUp(): Promise<void> {
