@@ -87,6 +87,11 @@ export class Accounting {
     this.#sent = this.#answered = this.#lost = this.#doubled = this.#missed = 0;
   }
 
+  /** From now on percentiles are of what comes; nothing else is forgotten. */
+  forgetLatencies(): void {
+    this.#latencies = [];
+  }
+
   report(): EventReport {
     let outstanding = 0;
     let lost = this.#lost;

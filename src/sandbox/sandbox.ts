@@ -144,6 +144,11 @@ export class Sandbox {
     this.#traffic.changes = 0;
   }
 
+  /** Percentiles of the report are of what comes from now on. */
+  forgetLatencies(): void {
+    this.#accounting.forgetLatencies();
+  }
+
   report(): SandboxReport {
     const { counts } = this.#gateway;
     const rest = this.#rest.counts;

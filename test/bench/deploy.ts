@@ -3,7 +3,10 @@
  * botctl's rolling deploy without waits for stability, against ShardingManager.respawnAll and the two modes of
  * discord-hybrid-sharding's re-cluster.
  */
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { cpus } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Table from 'cli-table3';
 import { Sandbox } from '../../src/sandbox';
@@ -16,8 +19,9 @@ const INTERVAL_S = 5;
 const LIMIT_MS = 300_000;
 /** The sandbox calls an event lost when it is 5 s old. */
 const LOST_AFTER_MS = 6_000;
-/** Reading it takes time from the sandbox, which runs in this process, ms. */
-const MEMORY_EVERY_MS = 4_000;
+const QUIET_MS = 10_000;
+/** What new processes are still slow with counts as part of the deploy, ms. */
+const SETTLE_MS = 3_000;
 
 const CASES: { title: string; name: PeerName; mode?: 'gracefulSwitch' | 'rolling' }[] = [
   { title: 'botctl deploy --rolling', name: 'botctl' },
@@ -31,6 +35,30 @@ interface Counts {
   doubled: number;
   identifies: number;
   violations: number;
+}
+
+function p99Of(sandbox: Sandbox): number {
+  return Math.round(sandbox.report().latencyMs?.p99 ?? 0);
+}
+
+/** The greatest memory of a peer and all that it has started, MB. */
+class MemoryWatch {
+  readonly #child: ChildProcess;
+
+  constructor(text: string) {
+    this.#child = fork(join(__dirname, 'memory-watch.cjs'), [text], { execArgv: [] });
+  }
+
+  /** Since it was last asked. */
+  async peak(): Promise<number> {
+    this.#child.send('peak');
+    const [peak] = (await once(this.#child, 'message')) as [number];
+    return Math.round(peak);
+  }
+
+  end(): void {
+    this.#child.kill();
+  }
 }
 
 /** What old sessions still hold will never be resumed by a process that has identified anew. */
@@ -50,21 +78,19 @@ async function measure({ title, name, mode }: (typeof CASES)[number], rate: numb
     deploys: true,
     ...(mode !== undefined && { mode }),
   });
+  const memory = new MemoryWatch(peer.file);
   try {
     await peer.untilReady();
     await delay(INTERVAL_S * 1_000);
     sandbox.setRate(rate);
     await delay(LOST_AFTER_MS);
+    sandbox.forgetLatencies();
+    await memory.peak();
+    await delay(QUIET_MS);
     const old = new Set(peer.notes().map(({ pid }) => pid));
     const before = counts(sandbox);
-    const quiet = Object.values(peer.memory()).reduce((sum, mb) => sum + mb, 0);
-    let peak = quiet;
-    const sampler = setInterval(() => {
-      peak = Math.max(
-        peak,
-        Object.values(peer.memory()).reduce((sum, mb) => sum + mb, 0),
-      );
-    }, MEMORY_EVERY_MS);
+    const quiet = { memory: await memory.peak(), p99: p99Of(sandbox) };
+    sandbox.forgetLatencies();
     const begin = Date.now();
     await peer.deploy();
     const fresh = (): number[] =>
@@ -77,11 +103,12 @@ async function measure({ title, name, mode }: (typeof CASES)[number], rate: numb
       () => false,
     );
     const took = Date.now() - begin;
-    clearInterval(sampler);
+    await delay(SETTLE_MS);
+    const during = { memory: await memory.peak(), p99: p99Of(sandbox) };
     sandbox.setRate(0);
     await delay(LOST_AFTER_MS);
     const after = counts(sandbox);
-    const p99 = sandbox.report().latencyMs?.p99 ?? 0;
+    const gaps = await peer.gaps();
     return [
       title,
       done ? `${(took / 1_000).toFixed(1)} s` : `not within ${LIMIT_MS / 1_000} s`,
@@ -89,10 +116,12 @@ async function measure({ title, name, mode }: (typeof CASES)[number], rate: numb
       after.doubled - before.doubled,
       after.identifies - before.identifies,
       after.violations,
-      `${Math.round(p99)} ms`,
-      `${Math.round(peak)} (quiet ${Math.round(quiet)})`,
+      gaps.length === 0 ? '-' : `${Math.round(Math.max(...gaps))} ms`,
+      `${during.p99} ms (quiet ${quiet.p99})`,
+      `${during.memory} (quiet ${quiet.memory})`,
     ];
   } finally {
+    memory.end();
     await peer.end();
     await sandbox.close();
   }
@@ -102,7 +131,17 @@ async function main(): Promise<void> {
   const rate = Number(process.argv[2] ?? 200);
   const chosen = process.env['BENCH_PEERS']?.split(',');
   console.log(`Node ${process.version}, ${cpus().length} CPUs: ${cpus()[0]?.model ?? 'unknown'}`);
-  const head = ['manager', 'duration', 'events lost', 'doubled', 'identifies', 'violations', 'p99', 'memory, MB'];
+  const head = [
+    'manager',
+    'duration',
+    'events lost',
+    'doubled',
+    'identifies',
+    'violations',
+    'gap',
+    'p99',
+    'memory, MB',
+  ];
   const table = new Table({ head, style: { head: [], border: [] } });
   for (const one of CASES) {
     if (chosen === undefined || chosen.includes(one.name)) table.push(await measure(one, rate));

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFileSync,
@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { stringify } from 'yaml';
 import { until } from '../support/until';
 
@@ -114,6 +115,18 @@ export class Peer {
   memory(): { manager: number; children: number } {
     const children = this.#pids().filter((pid) => pid !== this.pid);
     return { manager: pss(this.pid), children: children.reduce((sum, pid) => sum + pss(pid), 0) };
+  }
+
+  /** What the deploy cost each cluster: without a connection for so long, ms. */
+  async gaps(): Promise<number[]> {
+    if (this.name !== 'botctl') return [];
+    const config = join(this.dir, 'botctl.yaml');
+    const env = { PATH: process.env['PATH'], HOME: process.env['HOME'] };
+    const { stdout } = await promisify(execFile)(process.execPath, [BIN, 'releases', '--json', '--config', config], {
+      env,
+    });
+    const { history } = JSON.parse(stdout) as { history: { clusters: { gapMs: number | null }[] }[] };
+    return (history[0]?.clusters ?? []).flatMap(({ gapMs }) => gapMs ?? []);
   }
 
   /** Begins to move everything to a new version: botctl's own command, or the signal on which the peers do theirs. */

@@ -85,6 +85,18 @@ test('tells what is used up when, and the change to make; goes on after a kill; 
   expect(text.stdout).toMatch(/guilds per shard \(shard \d\) .*\n[_.\-=+*%#]+\|[_.\-=+*%#]+\n/);
   expect((await botctl.cli('status')).stdout).toMatch(/Capacity +1 change to make|Capacity +\d changes to make/);
 
+  await until(async () => (await seriesOf('capacity_recommendations'))[0]?.value === report.recommendations.length, {
+    timeoutMs: 20_000,
+    everyMs: 500,
+  });
+  const used = await seriesOf('capacity_used_ratio', '--by', 'resource,scope');
+  const share = used.find(({ labels }) => labels['resource'] === 'guilds-per-shard')?.value ?? NaN;
+  expect(share).toBeCloseTo((guilds(report)?.level ?? 0) / 2_500, 1);
+  const scopes = used
+    .filter(({ labels }) => labels['resource'] === 'database-size')
+    .map(({ labels }) => labels['scope']);
+  expect(scopes.sort()).toEqual(['db:0', 'db:1']);
+
   // Postgres has it now: a state folder that loses it gets it back.
   first.child.kill('SIGKILL');
   await first.ended;
@@ -98,6 +110,11 @@ test('tells what is used up when, and the change to make; goes on after a kill; 
   await botctl.untilReady();
   await until(async () => guilds(await reportOf())?.direction === 'rising', { timeoutMs: 30_000, everyMs: 500 });
 });
+
+async function seriesOf(...args: string[]): Promise<{ labels: Record<string, string>; value: number }[]> {
+  const { stdout } = await botctl.cli('metrics', ...args, '--json');
+  return (JSON.parse(stdout) as { series: { labels: Record<string, string>; value: number }[] }).series;
+}
 
 function guilds({ resources }: CapacityReport) {
   const found = resources.find(({ resource }) => resource === 'guilds-per-shard')?.forecast;
