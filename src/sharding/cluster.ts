@@ -22,6 +22,7 @@ import { HangDetector } from './hang-detector';
 import type { LocalIdentifyQueue } from './identify/local-identify-queue';
 import { Incarnation, newIncarnation, readLeft, type IncarnationOptions } from './incarnation';
 import { Handoff, type HandoffResult, type HandoffSettings, type Served } from './handoff/handoff';
+import type { Turns } from './handoff/turns';
 import type { HandoffStep, ReplaceOptions, ReplaceOutcome } from './handoff/replace';
 import type { ClusterPlan } from './plan';
 import { RestartPolicy, type RestartPolicyOptions } from './restart-policy';
@@ -57,6 +58,8 @@ export interface ClusterDeps {
   sessions: SessionStore;
   queue: LocalIdentifyQueue;
   gate: ConnectGate;
+  /** Of handoffs: each has its cut when the one before it serves as fast as before. */
+  turns: Turns;
   /** Owner-only folder for sockets, with a path short enough for them. */
   socketDir: string;
   /** @throws LaunchError */
@@ -132,6 +135,8 @@ const SETTLE_TIMEOUT_MS = 120_000;
 const RETIRE_MARGIN_MS = 8_000;
 const SETTLED: ReadonlySet<ClusterState> = new Set(['ready', 'backoff', 'crash-loop', 'fatal', 'stopped']);
 const POLL_MS = 20;
+/** What has taken over is waited for so long, ms, until it answers as fast as a process that has run for a while. */
+const WARM_UP_MS = 3_000;
 
 /**
  * One cluster: a process for a range of shards, kept alive by the restart policy. Its facts come from its agent; a
@@ -466,6 +471,7 @@ export class Cluster implements BroadcastMember {
       step(name);
     };
     const abort = new AbortController();
+    let endTurn = (): void => undefined;
     const leader = new Handoff({
       predecessor,
       successor,
@@ -474,6 +480,9 @@ export class Cluster implements BroadcastMember {
       settings: settings.handoff,
       clock,
       onStep,
+      turn: async (aborted) => {
+        endTurn = await this.#deps.turns.take(aborted);
+      },
     });
     const leading = leader.run(signal === null ? abort.signal : AbortSignal.any([signal, abort.signal]));
     const over = leading.then((result) => {
@@ -486,8 +495,9 @@ export class Cluster implements BroadcastMember {
     await over;
     if (result.ok) {
       onStep('draining');
-      await this.#retire(predecessor, settings.handoff.drainMs);
-    }
+      const warm = successor.pulse.calm(WARM_UP_MS).finally(endTurn);
+      await Promise.all([this.#retire(predecessor, settings.handoff.drainMs), warm]);
+    } else endTurn();
     this.#handoff = null;
     return result;
   }
@@ -849,8 +859,10 @@ export class Cluster implements BroadcastMember {
       case 'rotated':
         run.tails[frame.stream].rotated(frame.ok, frame.tail);
         break;
-      case 'ready':
       case 'pong':
+        run.pulse.onPong(frame.id);
+        break;
+      case 'ready':
       case 'exiting':
         break;
     }

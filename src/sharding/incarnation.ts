@@ -21,6 +21,7 @@ import type { LocalIdentifyQueue } from './identify/local-identify-queue';
 import { OutputTail, type OutputLine, type OutputStream } from './output';
 import { PermitDesk } from './permit-desk';
 import { RemedyDesk } from './remedy-desk';
+import { Pulse } from './pulse';
 import type { Roster, RosterEntry } from './roster';
 import type { SavedSessions } from './session-store';
 
@@ -56,6 +57,7 @@ export class Incarnation {
   readonly adopted: boolean;
   readonly desk: PermitDesk;
   readonly remedies: RemedyDesk;
+  readonly pulse: Pulse;
   readonly tails: Record<OutputStream, OutputTail>;
   link: AgentLink | null = null;
   hang: HangDetector | null = null;
@@ -97,6 +99,7 @@ export class Incarnation {
     const send = (frame: SupervisorToAgent): void => this.send(frame);
     this.desk = new PermitDesk(options.id, options.queue, options.gate, options.operator, send);
     this.remedies = new RemedyDesk(options.clock);
+    this.pulse = new Pulse(options.clock, (id) => send({ t: 'ping', id }));
     const tail = (stream: OutputStream): OutputTail => {
       return new OutputTail({
         file: join(options.dir, `${stream}.log`),

@@ -12,6 +12,7 @@ import { adoptCluster, isAlive, launchCluster, type ClusterProcess } from './clu
 import { ConnectGate, type ConnectGateView } from './connect/connect-gate';
 import type { MasterEventListener } from './events';
 import { sortLeftovers } from './handoff/leftovers';
+import { Turns } from './handoff/turns';
 import { IdentifyBudget, type BudgetView } from './identify/budget';
 import { FileIdentifyLedger } from './identify/ledger';
 import { LocalIdentifyQueue } from './identify/local-identify-queue';
@@ -86,6 +87,7 @@ export class Master {
   readonly #budget: IdentifyBudget;
   readonly #ledger: FileIdentifyLedger;
   readonly #gate: ConnectGate;
+  readonly #turns = new Turns();
   readonly #agents: AgentServer;
   readonly #broadcaster: Broadcaster;
   readonly #roster: Roster;
@@ -272,6 +274,7 @@ export class Master {
       sessions: this.#sessions,
       queue: this.#queue,
       gate: this.#gate,
+      turns: this.#turns,
       socketDir: dirname(agentSocket),
       launch: (bot, boot, outFile, errFile) => this.#launch(bot, boot, outFile, errFile),
       emit,

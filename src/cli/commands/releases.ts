@@ -26,9 +26,10 @@ export async function releases(options: ReleasesOptions, context: CliContext): P
       clusters: (status?.clusters ?? []).filter((cluster) => cluster.release === release.id).map(({ id }) => id),
     })),
     rollout: status?.deploy?.rollout ?? null,
-    history: record.history().map(({ id, kind, from, to, phase, reason, startedAt, endedAt }) => {
-      return { id, kind, from, to, phase, reason, startedAt, endedAt };
-    }),
+    history: record.history().map(({ id, kind, from, to, phase, reason, startedAt, endedAt, clusters }) => ({
+      ...{ id, kind, from, to, phase, reason, startedAt, endedAt },
+      clusters: clusters.map((one) => ({ id: one.id, how: one.how, gapMs: one.gapMs, identifies: one.identifies })),
+    })),
   };
   if (options.json === true) context.stdout.write(`${JSON.stringify(view, null, 2)}\n`);
   else {

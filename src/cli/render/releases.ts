@@ -8,7 +8,7 @@ export type ListedRelease = Release & { clusters: number[] };
 export type ListedRollout = Pick<
   RolloutStatus,
   'id' | 'kind' | 'from' | 'to' | 'phase' | 'reason' | 'startedAt' | 'endedAt'
->;
+> & { clusters: Pick<RolloutStatus['clusters'][number], 'id' | 'how' | 'gapMs' | 'identifies'>[] };
 
 export interface ReleasesView extends CurrentRelease {
   releases: ListedRelease[];
@@ -101,6 +101,18 @@ function historyColumns({ now }: RenderReleasesOptions, style: Style): Column<Li
       rank: 50,
       value: ({ startedAt, endedAt }) => (endedAt === null ? '-' : formatDuration(endedAt - startedAt)),
     },
+    { title: 'GAP', align: 'right', rank: 45, value: ({ clusters }) => longestGap(clusters) },
+    { title: 'IDENTIFIES', align: 'right', rank: 42, value: ({ clusters }) => `${spent(clusters)}` },
     { title: 'REASON', rank: 70, value: ({ reason }) => plainText(reason ?? '') },
   ];
+}
+
+/** For how long a cluster was without its connections; `-`: none was handed over. */
+function longestGap(clusters: ListedRollout['clusters']): string {
+  const gaps = clusters.flatMap(({ gapMs }) => gapMs ?? []);
+  return gaps.length === 0 ? '-' : formatDuration(Math.max(...gaps));
+}
+
+function spent(clusters: ListedRollout['clusters']): number {
+  return clusters.reduce((sum, { identifies }) => sum + identifies, 0);
 }

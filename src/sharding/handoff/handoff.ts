@@ -35,6 +35,8 @@ export interface HandoffOptions {
   settings: HandoffSettings;
   clock: Clock;
   onStep: (step: HandoffStep) => void;
+  /** Resolves when it may go on to the cut. @throws the signal's reason */
+  turn: (signal: AbortSignal) => Promise<void>;
 }
 
 class HandoffFailed extends Error {
@@ -99,6 +101,7 @@ export class Handoff {
     const heirs = [{ socketPath, shardIds: [...shardIds], isSole: true }];
     predecessor.send({ t: 'hand-over', heirs, messagesPerChannel, drainMs });
     await this.#until('copied', settings.copyTimeoutMs, 'the caches were not copied', signal);
+    await this.#untilTurn(signal);
     onStep('connecting');
     await this.#until('level', settings.connectTimeoutMs, 'the successor did not connect', signal);
     onStep('cutting');
@@ -108,6 +111,13 @@ export class Handoff {
     await this.#until('taken', settings.cutTimeoutMs, 'the sessions did not go over');
     onStep('resuming');
     return await this.#until('serving', settings.cutTimeoutMs, 'Discord did not answer the successor');
+  }
+
+  /** What fails meanwhile is seen then. */
+  async #untilTurn(signal: AbortSignal): Promise<void> {
+    await this.options.turn(signal).catch(() => {
+      throw new HandoffFailed('it was given up');
+    });
   }
 
   async #until<S extends HandoffReport['step']>(

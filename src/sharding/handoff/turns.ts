@@ -1,0 +1,23 @@
+/** One at a time, in the order of asking. */
+export class Turns {
+  #last: Promise<void> = Promise.resolve();
+
+  /**
+   * Resolves when it is the caller's turn, which lasts until it calls what it is given.
+   * @throws the signal's reason; the turn is passed on
+   */
+  async take(signal: AbortSignal): Promise<() => void> {
+    const before = this.#last;
+    let end: () => void = () => undefined;
+    this.#last = new Promise((resolve) => (end = resolve));
+    const aborted = new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await Promise.race([before, aborted]);
+    if (signal.aborted) {
+      void before.then(end);
+      signal.throwIfAborted();
+    }
+    return end;
+  }
+}
