@@ -455,7 +455,11 @@ const deploy = z
         .union([z.enum(['smallest', 'largest']), z.int().min(0, CANARY)], CANARY)
         .prefault('smallest')
         .describe('Cluster that gets a new release first: the one with the fewest guilds, with the most, or a number.'),
-      batch: integer(1, 1_000).prefault(2).describe('Clusters that are replaced at the same time, after the canary.'),
+      batch: integer(1, 1_000)
+        .prefault(2)
+        .describe(
+          'Clusters between two pauses, after the canary. At the same time: as many as half of the processors.',
+        ),
       pause: duration('0s', '24h')
         .prefault('30s')
         .describe('Between two batches; the new clusters are watched meanwhile.'),

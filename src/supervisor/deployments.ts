@@ -1,4 +1,5 @@
 import { statfsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config';
 import { ControlError, type Progress } from '../control/contract';
@@ -312,6 +313,8 @@ export class Deployments {
       fleet,
       record: this.#record,
       limits: { errorRate, latencyMs: latency, memoryBytes: memory },
+      // The old processes serve meanwhile: half of the processors are theirs.
+      atOnce: Math.max(1, Math.floor(availableParallelism() / 2)),
       baseline: baseline(metrics, this.#options.master().view().clusters),
       clock,
       emit,

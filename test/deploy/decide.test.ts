@@ -76,7 +76,13 @@ describe('what comes next in a rollout', () => {
       { do: 'end', end: 'rolled-back' },
     ],
   ])('%s', (_, change, steps, expected) => {
-    expect(nextStep({ ...rollout(steps), ...change })).toEqual(expected);
+    expect(nextStep({ ...rollout(steps), ...change }, 8)).toEqual(expected);
+  });
+
+  it('takes no more at once than the machine can, there and back', () => {
+    const steps: ClusterStep[] = ['replaced', 'waiting', 'waiting', 'waiting'];
+    expect(nextStep({ ...rollout(steps), at: 1 }, 1)).toEqual({ do: 'replace', clusters: [1] });
+    expect(nextStep({ ...rollout(DONE), phase: 'rolling-back' }, 1)).toEqual({ do: 'return', clusters: [0] });
   });
 });
 

@@ -82,6 +82,7 @@ describe('a rollout', () => {
       fleet,
       record,
       limits: { errorRate: 0.05, latencyMs: 500, memoryBytes: 1e8 },
+      atOnce: 8,
       baseline: null,
       clock: systemClock,
       emit: (event) => events.push(event),

@@ -11,18 +11,21 @@ export type RolloutStep =
   | { do: 'return'; clusters: readonly number[] }
   | { do: 'end'; end: 'done' | 'rolled-back' };
 
-/** Pure. */
-export function nextStep(state: RolloutState): RolloutStep {
-  return state.phase === 'rolling-back' ? nextBack(state) : nextForward(state);
+/**
+ * Pure.
+ * @param atOnce clusters that the machine replaces side by side, whatever the size of a batch
+ */
+export function nextStep(state: RolloutState, atOnce: number): RolloutStep {
+  return state.phase === 'rolling-back' ? nextBack(state, atOnce) : nextForward(state, atOnce);
 }
 
-function nextForward(state: RolloutState): RolloutStep {
+function nextForward(state: RolloutState, atOnce: number): RolloutStep {
   const { batches, at, watched, settings } = state;
   const batch = batches[at];
   if (batch === undefined) return { do: 'end', end: 'done' };
   const waiting = batch.filter((id) => stepOf(state, id) !== 'replaced');
   // What was replaced is watched also while it is paused; only nothing more is replaced.
-  if (waiting.length > 0) return state.paused ? { do: 'hold' } : { do: 'replace', clusters: waiting };
+  if (waiting.length > 0) return state.paused ? { do: 'hold' } : { do: 'replace', clusters: waiting.slice(0, atOnce) };
   if (!watched) return { do: 'watch', ms: watchTime(at, batches.length, settings) };
   return { do: 'next-batch' };
 }
@@ -33,10 +36,10 @@ function watchTime(at: number, batches: number, settings: RolloutState['settings
   return ends ? settings.stabilityMs : settings.pauseMs;
 }
 
-function nextBack({ clusters, settings }: RolloutState): RolloutStep {
+function nextBack({ clusters, settings }: RolloutState, atOnce: number): RolloutStep {
   const left = clusters.filter(({ step }) => step === 'replaced' || step === 'replacing' || step === 'returning');
   if (left.length === 0) return { do: 'end', end: 'rolled-back' };
-  return { do: 'return', clusters: left.slice(0, settings.batch).map(({ id }) => id) };
+  return { do: 'return', clusters: left.slice(0, Math.min(settings.batch, atOnce)).map(({ id }) => id) };
 }
 
 function stepOf({ clusters }: RolloutState, id: number): ClusterStep {

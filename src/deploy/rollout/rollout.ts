@@ -35,6 +35,8 @@ export interface RolloutOptions {
   fleet: Fleet;
   record: RolloutRecord;
   limits: CanaryLimits;
+  /** Clusters of a batch that are replaced side by side on this machine. */
+  atOnce: number;
   /** How the old release was before; null: not known. Used when no cluster runs it any more. */
   baseline: WindowFacts | null;
   clock: Clock;
@@ -146,7 +148,7 @@ export class Rollout {
   }
 
   async #step(): Promise<void> {
-    const step = nextStep(this.#state);
+    const step = nextStep(this.#state, this.#options.atOnce);
     switch (step.do) {
       case 'replace':
         await Promise.all(step.clusters.map((id) => this.#replace(id)));
