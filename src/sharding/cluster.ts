@@ -391,6 +391,7 @@ export class Cluster implements BroadcastMember {
     spec = this.#spec,
     cold = false,
     operator = true,
+    readyTimeoutMs = SETTLE_TIMEOUT_MS,
     onStep,
     signal,
   }: ReplaceOptions): Promise<ReplaceOutcome> {
@@ -411,7 +412,11 @@ export class Cluster implements BroadcastMember {
     const step = (name: HandoffStep): void => onStep?.(name);
     this.#policy.reset();
     const obstacle = cold ? 'a restart was asked for' : this.obstacle;
-    if (obstacle !== null) return outcome('restart', await this.#restart(spec, operator, obstacle, step), null);
+    const restart = async (reason: string): Promise<ReplaceOutcome> => {
+      await this.#restart(spec, operator, readyTimeoutMs, step);
+      return outcome('restart', reason, null);
+    };
+    if (obstacle !== null) return restart(obstacle);
 
     const result = await this.#handOver(spec, operator, step, signal ?? null);
     if (result.ok) {
@@ -419,7 +424,7 @@ export class Cluster implements BroadcastMember {
       return outcome('handoff', null, result.served);
     }
     this.#emit({ type: 'cluster.handoff-failed', cluster: this.id, reason: result.reason });
-    if (result.restart) return outcome('restart', await this.#restart(spec, operator, result.reason, step), null);
+    if (result.restart) return restart(result.reason);
     if (!this.#stopping) await this.settled();
     return outcome('kept', result.reason, null);
   }
@@ -438,14 +443,18 @@ export class Cluster implements BroadcastMember {
     return this.state === 'ready' ? null : `it is ${this.state}`;
   }
 
-  async #restart(spec: BotSpec, operator: boolean, reason: string, step: (name: HandoffStep) => void): Promise<string> {
+  async #restart(
+    spec: BotSpec,
+    operator: boolean,
+    readyTimeoutMs: number,
+    step: (name: HandoffStep) => void,
+  ): Promise<void> {
     step('stopping');
     await this.stop();
     this.#spec = spec;
     step('starting');
     this.start({ operator });
-    await this.settled();
-    return reason;
+    await this.settled(readyTimeoutMs);
   }
 
   async #handOver(
@@ -654,10 +663,10 @@ export class Cluster implements BroadcastMember {
     await this.#handoff?.over;
   }
 
-  /** Ready, down, or slow beyond `SETTLE_TIMEOUT_MS`. */
-  async settled(): Promise<void> {
+  /** Ready, down, or slow beyond `timeoutMs`. */
+  async settled(timeoutMs = SETTLE_TIMEOUT_MS): Promise<void> {
     const { clock } = this.#deps;
-    const until = clock.now() + SETTLE_TIMEOUT_MS;
+    const until = clock.now() + timeoutMs;
     while (!SETTLED.has(this.state) && clock.now() < until) {
       await new Promise<void>((resolve) => void clock.after(POLL_MS, resolve));
     }

@@ -35,6 +35,7 @@ const GOOD: ReplaceOutcome = {
 /** Clusters that do as they are told; what they were told is kept. */
 class FakeFleet implements Fleet {
   readonly moves: string[] = [];
+  readonly readyTimeouts = new Set<number>();
   readonly states = new Map<number, ClusterState>();
   outcome: (id: number, to: 'new' | 'old') => ReplaceOutcome = () => GOOD;
   onReplace: (id: number, to: 'new' | 'old', signal: AbortSignal) => Promise<void> = () => Promise.resolve();
@@ -45,8 +46,13 @@ class FakeFleet implements Fleet {
     return { id, state: this.states.get(id) ?? 'ready', message: null };
   }
 
-  async replace(id: number, to: 'new' | 'old', { signal }: { signal: AbortSignal }): Promise<ReplaceOutcome> {
+  async replace(
+    id: number,
+    to: 'new' | 'old',
+    { signal, readyTimeoutMs }: { signal: AbortSignal; readyTimeoutMs: number },
+  ): Promise<ReplaceOutcome> {
     this.moves.push(`${id} ${to}`);
+    this.readyTimeouts.add(readyTimeoutMs);
     await this.onReplace(id, to, signal);
     return this.outcome(id, to);
   }
@@ -95,6 +101,7 @@ describe('a rollout', () => {
     const end = await make().run();
     expect(end).toMatchObject({ phase: 'done', reason: null });
     expect(fleet.moves).toEqual(['0 new', '1 new', '2 new', '3 new']);
+    expect([...fleet.readyTimeouts]).toEqual([60_000]); // also where it is a restart
     expect(events.map(({ type }) => type).filter((type) => type !== 'deploy.cluster')).toEqual([
       'deploy.stable',
       'deploy.stable',

@@ -23,7 +23,7 @@ export interface Fleet {
   replace(
     id: number,
     to: 'new' | 'old',
-    options: { onStep: (step: HandoffStep) => void; signal: AbortSignal },
+    options: { onStep: (step: HandoffStep) => void; signal: AbortSignal; readyTimeoutMs: number },
   ): Promise<ReplaceOutcome>;
   totals: ReadTotals;
   /** Why the health checks find fault with a cluster, or null. */
@@ -192,7 +192,10 @@ export class Rollout {
     const stop = to === 'new' ? this.#forward.signal : this.#all.signal;
     const signal = AbortSignal.any([stop, AbortSignal.timeout(timeoutMs)]);
     const outcome = await fleet
-      .replace(id, to, { onStep: (step) => this.#say(`cluster ${id}: ${STEPS[step]}`), signal })
+      .replace(id, to, {
+        onStep: (step) => this.#say(`cluster ${id}: ${STEPS[step]}`),
+        ...{ signal, readyTimeoutMs: timeoutMs },
+      })
       .catch((error: unknown) => failed(error));
     const { how, reason, gapMs, identifies, tookMs, ready } = outcome;
     emit({

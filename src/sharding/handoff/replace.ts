@@ -19,6 +19,8 @@ export interface ReplaceOptions {
   cold?: boolean;
   /** Asked for by hand, so that its identifies, if it takes any, may use the reserve. Default: true. */
   operator?: boolean;
+  /** After a restart the cluster is waited for so long until it is ready, ms. Default: 120,000. */
+  readyTimeoutMs?: number;
   /** Told as each step begins. */
   onStep?: (step: HandoffStep) => void;
   /** Gives up where that is possible without harm: until the cut, the predecessor goes on. */
