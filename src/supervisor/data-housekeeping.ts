@@ -12,6 +12,8 @@ export interface DataHousekeepingOptions {
   settings: DataSettings;
   /** This owner of a journal will be started again if it dies: it takes over its own. */
   isOwner: (owner: string) => boolean;
+  /** The owner's process has long begun: whatever it was to take over at its start, it has. */
+  isServing: (owner: string) => boolean;
   /** A connection to a database shard. */
   connect: (shard: number) => Promise<Client>;
   /** What the owner's living process last told of its queue; null: nothing yet. */
@@ -23,16 +25,20 @@ export interface DataHousekeepingOptions {
 /** Rows that nobody needs are removed this often, and abandoned writes are looked for this often, ms. */
 const PRUNE_MS = 60 * 60 * 1_000;
 const ADOPT_MS = 10_000;
+/** What lies about for so long beside a process that serves was left after its start, by the one that it succeeded, ms. */
+const LEFT_MS = 30_000;
 const OWNER = 'supervisor';
 
 /**
- * What no cluster can see to: the writes left behind by a cluster that the plan has no more, and the rows that botctl's
- * own tables need no more.
+ * What no cluster can see to: the writes left behind by a cluster that the plan has no more, or by a process whose
+ * successor served before it ended, and the rows that botctl's own tables need no more.
  */
 export class DataHousekeeping {
   readonly #abort = new AbortController();
   #working: Promise<void> = Promise.resolve();
   #cancel: (() => void)[] = [];
+  /** Since when an owner's writes have been lying about beside its process, ms since the epoch. */
+  readonly #leftSince = new Map<string, number>();
   #database: Database | null = null;
   #queue: DeferQueue | null = null;
 
@@ -61,14 +67,25 @@ export class DataHousekeeping {
   /** Takes over the writes of owners that are no more, and gives up its connections once all have landed. */
   async adopt(): Promise<void> {
     const { settings, isOwner, logger } = this.options;
-    const mayAdopt = (owner: string): boolean => !isOwner(owner);
     const journals = await listJournals(settings.defer.dir);
+    this.#watch(journals.filter(({ alive }) => !alive).map(({ owner }) => owner));
+    const now = this.options.clock.now();
+    const mayAdopt = (owner: string): boolean => {
+      return !isOwner(owner) || now - (this.#leftSince.get(owner) ?? now) >= LEFT_MS;
+    };
     if (journals.some(({ owner, alive }) => !alive && mayAdopt(owner))) {
       this.#queue ??= await this.#open();
       const count = await this.#queue.adoptOrphans(mayAdopt);
-      if (count > 0) logger.info(`${count} deferred writes of clusters that are no more are being done`);
+      if (count > 0) logger.info(`${count} deferred writes that were left behind are being done`);
     }
     if (this.#queue?.stats().pending === 0) await this.#close();
+  }
+
+  #watch(left: readonly string[]): void {
+    const { isServing, clock } = this.options;
+    const now = new Set(left.filter(isServing));
+    for (const owner of this.#leftSince.keys()) if (!now.has(owner)) this.#leftSince.delete(owner);
+    for (const owner of now) if (!this.#leftSince.has(owner)) this.#leftSince.set(owner, clock.now());
   }
 
   /** @throws Error of a database shard; the other ones are seen to all the same */

@@ -490,6 +490,7 @@ export class Supervisor {
     this.#housekeeping = new DataHousekeeping({
       settings,
       isOwner: (owner) => clusterOf(owner) !== undefined,
+      isServing: (owner) => clusterOf(owner)?.state === 'ready',
       connect: (shard) => tier.connect(shard),
       deferredOf: (owner) => clusterOf(owner)?.observe().sample?.data?.deferred ?? null,
       clock: systemClock,

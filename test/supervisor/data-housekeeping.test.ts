@@ -23,13 +23,16 @@ afterEach(async () => {
   await kept?.stop();
   kept = null;
   rmSync(dir, { recursive: true, force: true });
+  await shards.everywhere('TRUNCATE note');
 });
 afterAll(() => shards.end());
 
 function housekeeping({
   deferredOf = () => null,
   connect = shards.connect,
-}: Partial<Pick<DataHousekeepingOptions, 'deferredOf' | 'connect'>> = {}): DataHousekeeping {
+  isServing = () => false,
+  clock = systemClock,
+}: Partial<Pick<DataHousekeepingOptions, 'deferredOf' | 'connect' | 'isServing' | 'clock'>> = {}): DataHousekeeping {
   kept = new DataHousekeeping({
     settings: {
       name: 'test',
@@ -41,9 +44,7 @@ function housekeeping({
       placementFile: join(shards.scene.base, 'placement.json'),
     },
     isOwner: (owner) => ['cluster-0', 'cluster-1'].includes(owner),
-    connect,
-    deferredOf,
-    clock: systemClock,
+    ...{ connect, deferredOf, isServing, clock },
     logger: pino({ level: 'silent' }),
   });
   return kept;
@@ -65,6 +66,24 @@ async function notes(): Promise<unknown[]> {
   const found = await Promise.all([0, 1].map((shard) => shards.sql(shard, 'SELECT text FROM note')));
   return found.flat().map(({ text }) => text);
 }
+
+test('writes of a process whose successor served before it ended land, too, when the successor has left them lying', async () => {
+  await leaveBehind('cluster-0', 'of the predecessor');
+  await leaveBehind('cluster-1', 'of one that is down');
+  let now = Date.now();
+  const clock = { now: () => now, after: systemClock.after };
+  const house = housekeeping({ clock, isServing: (owner) => owner === 'cluster-0' });
+  await house.adopt();
+  now += 29_000;
+  await house.adopt();
+  expect(await notes()).toEqual([]);
+  now += 1_000;
+  await house.adopt();
+  await until(async () => (await notes()).length > 0);
+  await house.adopt(); // gives its journal up
+  expect(await notes()).toEqual(['of the predecessor']);
+  expect(await listJournals(dir)).toEqual([{ owner: 'cluster-1', alive: false }]);
+});
 
 test('writes of a cluster that the plan has no more land; those of one that starts again are left to it', async () => {
   await leaveBehind('cluster-7', 'abandoned');
