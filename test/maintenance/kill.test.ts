@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { connectClient } from '../../src/data/pool/connect';
 import { BackupMaker } from '../../src/maintenance/backup/make';
@@ -16,7 +17,7 @@ import { runTask } from './support/run-task';
 import { KEEP_BACKUPS, KEEP_MS, type Order, TASKS } from './support/task-process';
 
 const ROWS = 20_000;
-const OLD_BACKUPS = 200;
+const OLD_BACKUPS = 100;
 const shards = new Shards(1);
 const backupDir = join(shards.scene.base, 'backups');
 let child: ChildProcess | null = null;
@@ -30,7 +31,8 @@ beforeAll(async () => {
      INSERT INTO log (at, text) SELECT now() - n * interval '1 minute', repeat('x', 40) || n FROM generate_series(1, ${ROWS}) n;
      CREATE INDEX log_text ON log (text, at);
      UPDATE log SET text = text || 'y' WHERE id % 2 = 0;
-     CREATE TABLE old AS SELECT id, at FROM log`,
+     CREATE TABLE old AS SELECT id, at FROM log;
+     CREATE TABLE parted (at timestamptz NOT NULL) PARTITION BY RANGE (at)`,
   );
   await shards.sql(0, 'SELECT pg_stat_force_next_flush()').catch(() => undefined);
 }, 120_000);
@@ -126,6 +128,62 @@ test('kill -9 in retention: what is left of the old rows goes with the next run,
   await runAgain('retention');
   expect(await one(`SELECT count(*) FROM old WHERE ${young}`)).toBe(kept);
   expect(await one('SELECT count(*) FROM old')).toBe(kept);
+});
+
+test('kill -9 while a partition that is over is taken out: the next run drops it, and no other one', async () => {
+  const day = (days: number): string => `(current_date - ${days})::timestamptz`;
+  for (const [name, from, to] of [
+    ['over', 20, 10],
+    ['half', 10, 3],
+    ['young', 3, -3],
+  ] as const) {
+    await shards.sql(
+      0,
+      `DO $$ BEGIN EXECUTE format('CREATE TABLE parted_${name} PARTITION OF parted FOR VALUES FROM (%L) TO (%L)', ${day(from)}, ${day(to)}); END $$`,
+    );
+  }
+  await shards.sql(0, `INSERT INTO parted SELECT ${day(0)} - n * interval '1 hour' FROM generate_series(1, 19 * 24) n`);
+  const partitions = async (): Promise<unknown[]> =>
+    (
+      await shards.sql(
+        0,
+        "SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'parted'::regclass ORDER BY 1",
+      )
+    ).map(({ name }) => name);
+  const pending = (): Promise<number> => one('SELECT count(*) FROM pg_inherits WHERE inhdetachpending');
+  await holding('SELECT count(*) FROM parted', async () => {
+    await killed('retention', async () => (await pending()) > 0);
+    await untilGone(); // else it would go on for a moment
+  });
+  expect(await pending()).toBe(1);
+  // A reader that stays for longer than locks are waited for.
+  const steps = await holding('SELECT count(*) FROM parted', async (reader) => {
+    const running = runAgain('retention');
+    await delay(1_500);
+    await reader.query('ROLLBACK');
+    return running;
+  });
+  expect(steps.map(({ outcome }) => outcome)).not.toContain('failed');
+  expect(await partitions()).toEqual(['parted_half', 'parted_young']);
+  expect(await shards.sql(0, "SELECT to_regclass('parted_over') AS gone")).toEqual([{ gone: null }]);
+  expect(await one(`SELECT count(*) FROM parted WHERE at < now() - interval '${KEEP_MS} ms'`)).toBe(0);
+  expect(await one('SELECT count(*) FROM parted')).toBeGreaterThanOrEqual(7 * 24 - 24);
+});
+
+test('a partition is taken out although somebody reads the table for longer than locks are waited for', async () => {
+  await shards.sql(0, `ALTER TABLE parted DETACH PARTITION parted_half`);
+  await shards.sql(
+    0,
+    `DO $$ BEGIN EXECUTE format('CREATE TABLE parted_more PARTITION OF parted FOR VALUES FROM (%L) TO (%L)',
+       now() - interval '12 days', now() - interval '9 days'); END $$`,
+  );
+  const steps = await holding('SELECT count(*) FROM parted', async (reader) => {
+    const running = runAgain('retention');
+    await delay(1_500);
+    await reader.query('ROLLBACK');
+    return running;
+  });
+  expect(steps).toMatchObject([{ object: 'public.parted_more', outcome: 'done', message: null }]);
 });
 
 test('kill -9 while history is forgotten: the next run forgets it, and nothing else', async () => {

@@ -144,12 +144,16 @@ export class RetentionTask implements MaintenanceTask {
       }
       await context.step(plan, async () => {
         const [parent, child] = [tableName(client, target), tableName(client, partition)];
-        // Readers and writers of the other partitions wait for neither of the two.
-        const detach = partition.pending ? 'FINALIZE' : 'CONCURRENTLY';
-        await patiently(
-          () => client.query(`ALTER TABLE ${parent} DETACH PARTITION ${child} ${detach}`),
-          context.signal,
-        );
+        // Readers and writers of the other partitions wait for neither of the two. One that comes to a lock that is not
+        // free has begun, and can only be finished.
+        let detach = partition.pending ? 'FINALIZE' : 'CONCURRENTLY';
+        await patiently(async () => {
+          const text = `ALTER TABLE ${parent} DETACH PARTITION ${child} ${detach}`;
+          await client.query(text).catch(async (error: unknown) => {
+            if (await isPending(client, child)) detach = 'FINALIZE';
+            throw error;
+          });
+        }, context.signal);
         await patiently(() => client.query(`DROP TABLE ${child}`), context.signal);
         return { bytes: 0 };
       });
@@ -299,6 +303,15 @@ async function oldPartitions(client: Client, target: Target, column: string, cut
     if (look.rows[0]?.over === true) old.push({ ...partition, bytes: Number(bytes) });
   }
   return old;
+}
+
+/** Was detaching the partition begun and not ended? */
+async function isPending(client: Client, child: string): Promise<boolean> {
+  const { rowCount } = await client.query(
+    'SELECT FROM pg_inherits WHERE inhrelid = to_regclass($1) AND inhdetachpending',
+    [child],
+  );
+  return rowCount !== 0;
 }
 
 function days(ms: number): string {

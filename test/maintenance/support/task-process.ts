@@ -23,8 +23,8 @@ export const TASKS = {
   vacuum: () =>
     new VacuumTask({ deadRows: 1_000, deadShare: 0.05, changedShare: 0.1, freezeShare: 0.6 }, () => undefined),
   retention: () => {
-    const rule = { table: 'old', column: 'at', keepMs: KEEP_MS, unit: null, zone: 'UTC' };
-    return new RetentionTask({ rules: [rule], pauseAbove: 50 });
+    const rule = { column: 'at', keepMs: KEEP_MS, unit: null, zone: 'UTC' };
+    return new RetentionTask({ rules: ['old', 'parted'].map((table) => ({ ...rule, table })), pauseAbove: 50 });
   },
   'prune-backups': ({ backupDir }) =>
     new PruneBackupsTask(new BackupStore(new FolderTarget(backupDir)), KEEP_BACKUPS, 'UTC'),
