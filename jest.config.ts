@@ -17,8 +17,7 @@ const config: Config = {
   // import('./x.js') of a compiled file is x.ts here.
   moduleNameMapper: { '^(\\.{1,2}/(?:document|interpolate))\\.js$': '$1' },
   testTimeout: 60_000,
-  // Most tests wait for processes that they have started.
-  maxWorkers: 3,
+  maxWorkers: 2,
   reporters: ['default', '<rootDir>/test/reporter.js'],
 };
 

@@ -5,8 +5,6 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import Table from 'cli-table3';
-import { machineSources } from '../../src/data/embedded/binaries';
-import { EmbeddedPostgres } from '../../src/data/embedded/postgres';
 import { connectClient } from '../../src/data/pool/connect';
 import { BackupMaker } from '../../src/maintenance/backup/make';
 import { loadDump } from '../../src/maintenance/backup/load-dump';
@@ -16,19 +14,13 @@ import { FolderTarget } from '../../src/maintenance/backup/target-folder';
 import { Run } from '../../src/maintenance/run';
 import { ReindexTask } from '../../src/maintenance/tasks/reindex';
 import { VacuumTask } from '../../src/maintenance/tasks/vacuum';
-import { Shards } from '../data/support/shards';
+import type { Shards } from '../data/support/shards';
+import { DumpShards } from '../maintenance/support/dump-shards';
 
 const ROWS = Number(process.env['ROWS'] ?? 1_000_000);
 const WRITES_PER_SECOND = 300;
 const QUIET_MS = 10_000;
 const MB = 1024 * 1024;
-
-class DumpShards extends Shards {
-  // A server whose pg_dump is at hand.
-  override readonly server = new EmbeddedPostgres({
-    ...{ dir: this.scene.dir, shards: 1, port: 0, log: this.scene.log, sources: [machineSources] },
-  });
-}
 
 async function main(): Promise<void> {
   const shards = await new DumpShards(1).start();

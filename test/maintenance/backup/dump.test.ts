@@ -1,8 +1,6 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { machineSources } from '../../../src/data/embedded/binaries';
-import { EmbeddedPostgres } from '../../../src/data/embedded/postgres';
 import { connectClient } from '../../../src/data/pool/connect';
 import { BackupMaker } from '../../../src/maintenance/backup/make';
 import { type PgTools, toolsFor, toolsToRead } from '../../../src/maintenance/backup/pg-tools';
@@ -10,7 +8,7 @@ import { Restorer } from '../../../src/maintenance/backup/restore';
 import { BackupStore } from '../../../src/maintenance/backup/store';
 import { FolderTarget } from '../../../src/maintenance/backup/target-folder';
 import { BackupVerifier } from '../../../src/maintenance/backup/verify';
-import { Shards } from '../../data/support/shards';
+import { DumpShards, hasPgDump } from '../support/dump-shards';
 
 const SHARDS = 4;
 const { signal } = new AbortController();
@@ -33,16 +31,7 @@ describe('which pg_dump and pg_restore', () => {
   });
 });
 
-// pg_dump comes with no npm package.
-const withDump = machineSources().some(({ bin }) => existsSync(join(bin, 'pg_dump'))) ? describe : describe.skip;
-
-withDump('a backup by pg_dump', () => {
-  class DumpShards extends Shards {
-    // A server whose pg_dump is at hand.
-    override readonly server = new EmbeddedPostgres({
-      ...{ dir: this.scene.dir, shards: SHARDS, port: 0, log: this.scene.log, sources: [machineSources] },
-    });
-  }
+(hasPgDump ? describe : describe.skip)('a backup by pg_dump', () => {
   const shards = new DumpShards(SHARDS);
   const dir = join(shards.scene.base, 'backups');
   const store = new BackupStore(new FolderTarget(dir));
