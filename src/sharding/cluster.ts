@@ -500,15 +500,19 @@ export class Cluster implements BroadcastMember {
       rmSync(this.socketOf(successor.id), { force: true });
     });
     this.#handoff = { step: 'booting', abort, over };
-    const result = await leading;
-    await over;
-    if (result.ok) {
-      onStep('draining');
-      const warm = successor.pulse.calm(WARM_UP_MS).finally(endTurn);
-      await Promise.all([this.#retire(predecessor, settings.handoff.drainMs), warm]);
-    } else endTurn();
-    this.#handoff = null;
-    return result;
+    try {
+      const result = await leading;
+      await over;
+      if (result.ok) {
+        onStep('draining');
+        const warm = successor.pulse.calm(WARM_UP_MS).finally(endTurn);
+        await Promise.all([this.#retire(predecessor, settings.handoff.drainMs), warm]);
+      }
+      return result;
+    } finally {
+      endTurn(); // else no other cluster would be handed over any more
+      this.#handoff = null;
+    }
   }
 
   /** The successor serves: from now on it is the cluster. */

@@ -20,8 +20,8 @@ import type { HangDetector } from './hang-detector';
 import type { LocalIdentifyQueue } from './identify/local-identify-queue';
 import { OutputTail, type OutputLine, type OutputStream } from './output';
 import { PermitDesk } from './permit-desk';
-import { RemedyDesk } from './remedy-desk';
 import { Pulse } from './pulse';
+import { RemedyDesk } from './remedy-desk';
 import type { Roster, RosterEntry } from './roster';
 import type { SavedSessions } from './session-store';
 

@@ -83,9 +83,9 @@ export class DataHousekeeping {
 
   #watch(left: readonly string[]): void {
     const { isServing, clock } = this.options;
-    const now = new Set(left.filter(isServing));
-    for (const owner of this.#leftSince.keys()) if (!now.has(owner)) this.#leftSince.delete(owner);
-    for (const owner of now) if (!this.#leftSince.has(owner)) this.#leftSince.set(owner, clock.now());
+    const beside = new Set(left.filter(isServing));
+    for (const owner of this.#leftSince.keys()) if (!beside.has(owner)) this.#leftSince.delete(owner);
+    for (const owner of beside) if (!this.#leftSince.has(owner)) this.#leftSince.set(owner, clock.now());
   }
 
   /** @throws Error of a database shard; the other ones are seen to all the same */

@@ -4,8 +4,6 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from 'pg';
-import { connectClient } from '../../src/data/pool/connect';
-import { BackupMaker } from '../../src/maintenance/backup/make';
 import { backupId } from '../../src/maintenance/backup/manifest';
 import { BackupStore } from '../../src/maintenance/backup/store';
 import { FolderTarget } from '../../src/maintenance/backup/target-folder';
@@ -14,7 +12,7 @@ import type { StepReport } from '../../src/maintenance/task';
 import { Shards } from '../data/support/shards';
 import { until } from '../support/until';
 import { runTask } from './support/run-task';
-import { KEEP_BACKUPS, KEEP_MS, type Order, TASKS } from './support/task-process';
+import { KEEP_BACKUPS, KEEP_MS, makeBackup, type Order, TASKS } from './support/task-process';
 
 const ROWS = 20_000;
 const OLD_BACKUPS = 100;
@@ -203,13 +201,7 @@ test('kill -9 while history is forgotten: the next run forgets it, and nothing e
 
 test('kill -9 in a backup: what was there is untouched, half a backup is none', async () => {
   const store = new BackupStore(new FolderTarget(backupDir));
-  const url = shards.urls[0]!;
-  const open = () => connectClient({ url, applicationName: 'test' });
-  const bot = { bot: 'test', version: '0', embedded: true, connect: open, doors: [{ url }] };
-  const make = () => {
-    const maker = new BackupMaker(bot, { method: 'physical', key: null }, store, Date.now);
-    return maker.make(new AbortController().signal, () => undefined);
-  };
+  const make = () => makeBackup(order('backup'), 'test');
   const { id } = await make();
   const files = (): string[] => (existsSync(backupDir) ? readdirSync(backupDir, { recursive: true }).map(String) : []);
   const whole = new Set(files());

@@ -14,6 +14,7 @@ import type { BackupSummary } from '../../src/maintenance/backup/store';
 import type { MaintenanceOverview, MaintenanceReport } from '../../src/control/maintenance-contract';
 import { Sandbox } from '../../src/sandbox';
 import { Bucket, KEYS } from '../maintenance/support/bucket';
+import { flip } from '../maintenance/support/flip';
 import { mountDisk, unmount } from '../support/small-disk';
 import { until } from '../support/until';
 import { Botctl } from './support/botctl';
@@ -234,12 +235,6 @@ test('a restore over live databases takes --force and no supervisor, makes a fre
   await botctl.untilReady(90_000);
   expect(await rows()).toBe(ROWS);
 }, 120_000);
-
-function flip(file: string): void {
-  const content = readFileSync(file);
-  content[content.length >> 1]! ^= 1;
-  writeFileSync(file, content);
-}
 
 function anotherFormat(file: string): void {
   writeFileSync(file, readFileSync(file, 'utf8').replace('"format": 1', '"format": 99'));

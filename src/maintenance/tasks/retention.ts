@@ -144,15 +144,11 @@ export class RetentionTask implements MaintenanceTask {
       }
       await context.step(plan, async () => {
         const [parent, child] = [tableName(client, target), tableName(client, partition)];
-        // Readers and writers of the other partitions wait for neither of the two. One that comes to a lock that is not
-        // free has begun, and can only be finished.
-        let detach = partition.pending ? 'FINALIZE' : 'CONCURRENTLY';
+        // Readers and writers of the other partitions wait for neither of the two. What was begun, by a run that was killed
+        // or up to a lock that was not free, can only be finished.
         await patiently(async () => {
-          const text = `ALTER TABLE ${parent} DETACH PARTITION ${child} ${detach}`;
-          await client.query(text).catch(async (error: unknown) => {
-            if (await isPending(client, child)) detach = 'FINALIZE';
-            throw error;
-          });
+          const detach = (await isPending(client, child)) ? 'FINALIZE' : 'CONCURRENTLY';
+          await client.query(`ALTER TABLE ${parent} DETACH PARTITION ${child} ${detach}`);
         }, context.signal);
         await patiently(() => client.query(`DROP TABLE ${child}`), context.signal);
         return { bytes: 0 };
@@ -276,15 +272,13 @@ interface Partition {
   schema: string;
   name: string;
   bytes: number;
-  /** Detaching it was begun and not ended. */
-  pending: boolean;
 }
 
 /** Partitions by ranges of the column alone whose whole range is over. */
 async function oldPartitions(client: Client, target: Target, column: string, cutoff: string): Promise<Partition[]> {
-  const { rows } = await client.query<{ schema: string; name: string; bytes: string; pending: boolean; bound: string }>(
+  const { rows } = await client.query<{ schema: string; name: string; bytes: string; bound: string }>(
     `SELECT n.nspname AS schema, c.relname AS name, pg_total_relation_size(c.oid) AS bytes,
-            i.inhdetachpending AS pending, pg_get_expr(c.relpartbound, c.oid) AS bound
+            pg_get_expr(c.relpartbound, c.oid) AS bound
        FROM pg_partitioned_table p JOIN pg_inherits i ON i.inhparent = p.partrelid JOIN pg_class c ON c.oid = i.inhrelid
        JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0]
       WHERE p.partrelid = $1::oid AND p.partstrat = 'r' AND p.partnatts = 1 AND a.attname = $2 AND c.relkind = 'r'

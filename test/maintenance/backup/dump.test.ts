@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectClient } from '../../../src/data/pool/connect';
@@ -9,6 +8,7 @@ import { BackupStore } from '../../../src/maintenance/backup/store';
 import { FolderTarget } from '../../../src/maintenance/backup/target-folder';
 import { BackupVerifier } from '../../../src/maintenance/backup/verify';
 import { DumpShards, hasPgDump } from '../support/dump-shards';
+import { flip } from '../support/flip';
 
 const SHARDS = 4;
 const { signal } = new AbortController();
@@ -205,11 +205,3 @@ describe('which pg_dump and pg_restore', () => {
     expect((await store.list())[0]).toMatchObject({ id: made.id, damaged: false, verified: null });
   });
 });
-
-function flip(file: string): void {
-  const content = readFileSync(file);
-  const before = createHash('sha256').update(content).digest('hex');
-  content[content.length >> 1]! ^= 1;
-  expect(createHash('sha256').update(content).digest('hex')).not.toBe(before);
-  writeFileSync(file, content);
-}

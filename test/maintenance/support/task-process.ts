@@ -1,6 +1,7 @@
 /** Runs one maintenance task in a process of its own: `node --import tsx task-process.ts JSON`. */
 import { connectClient } from '../../../src/data/pool/connect';
 import { BackupMaker } from '../../../src/maintenance/backup/make';
+import type { Manifest } from '../../../src/maintenance/backup/manifest';
 import { BackupStore } from '../../../src/maintenance/backup/store';
 import { FolderTarget } from '../../../src/maintenance/backup/target-folder';
 import { HostLock } from '../../../src/maintenance/host-lock';
@@ -36,21 +37,22 @@ export interface Order {
   backupDir: string;
 }
 
+/** Of the whole server, into the folder of the order. */
+export function makeBackup({ url, backupDir }: Order, applicationName: string): Promise<Manifest> {
+  const connect = () => connectClient({ url, applicationName });
+  const bot = { bot: 'test', version: '0', embedded: true, connect, doors: [{ url }] };
+  const store = new BackupStore(new FolderTarget(backupDir));
+  const maker = new BackupMaker(bot, { method: 'physical', key: null }, store, Date.now);
+  return maker.make(new AbortController().signal, () => undefined);
+}
+
 async function main(order: Order): Promise<void> {
-  const { task, url, backupDir } = order;
-  const connect = () => connectClient({ url, applicationName: 'killed' });
+  const { task, url } = order;
+  const name = 'killed';
+  const connect = () => connectClient({ url, applicationName: name });
   await HostLock.acquire(connect, `process ${process.pid}`, () => undefined);
-  if (task === 'backup') {
-    const doors = [{ url }];
-    const bot = { bot: 'test', version: '0', embedded: true, connect, doors };
-    const store = new BackupStore(new FolderTarget(backupDir));
-    await new BackupMaker(bot, { method: 'physical', key: null }, store, Date.now).make(
-      new AbortController().signal,
-      () => undefined,
-    );
-  } else {
-    await runTask(TASKS[task](order), { connect, shards: 1 });
-  }
+  if (task === 'backup') await makeBackup(order, name);
+  else await runTask(TASKS[task](order), { connect, shards: 1 });
   process.exit(0);
 }
 
