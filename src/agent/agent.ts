@@ -24,6 +24,7 @@ import { BotChannel } from './bot-channel';
 import { Channel } from './channel';
 import { Lifecycle } from './lifecycle';
 import { ManagedClient, type Parked } from './client/managed-client';
+import { GiveWay } from './give-way';
 import { AgentHandoff } from './handoff/agent-handoff';
 import { AgentMetrics } from './metrics/agent-metrics';
 import { watchModules, type DiscordJs } from './module-hook';
@@ -63,6 +64,8 @@ export class Agent {
     },
     onRefused: (route) => this.#guard(() => this.#metrics.circuitRefused(route)),
   });
+  /** A successor is in no hurry while its predecessor serves. */
+  readonly #giveWay: GiveWay | null;
   readonly #handoff: AgentHandoff;
   readonly #clients = new Map<Client, ManagedClient>();
   readonly #reported = new Map<number, string>();
@@ -70,6 +73,7 @@ export class Agent {
   readonly #stopHandlers = new Set<StopHandler>();
   readonly #lifecycle: Lifecycle;
   #bridge: SdkBridge | null = null;
+  #loaded = (): void => undefined;
   #timings: AgentTimings;
   #discordJs: string | null = null;
   #everAttached = false;
@@ -97,8 +101,10 @@ export class Agent {
       dataRemedy: () => this.#bridge?.dataRemedy ?? null,
       dropDataCache: () => this.#bridge?.dropDataCache?.() ?? 0,
     });
+    this.#giveWay = boot.handoff === undefined ? null : new GiveWay();
     this.#handoff = new AgentHandoff({
       boot,
+      giveWay: this.#giveWay,
       clients: () => ({ first: this.#first, count: this.#clients.size }),
       send: (frame) => this.#channel.send(frame),
       drain: (deadlineMs) => this.#lifecycle.drain({ reason: 'handoff', deadlineMs }),
@@ -128,6 +134,7 @@ export class Agent {
   }
 
   start(): void {
+    this.#loaded = this.#giveWay?.whileLoading() ?? this.#loaded;
     watchModules({
       onDiscordJs: (exports) => this.#onDiscordJs(exports),
       onRest: (exports, require) => this.#onRest(exports, require),
@@ -156,6 +163,7 @@ export class Agent {
     const { prototype } = exports.Client;
     const login = prototype.login;
     const adopt = (client: Client, token: string | undefined): void => {
+      this.#loaded();
       this.#guard(() => this.#adopt(client, exports, token));
     };
     prototype.login = function (this: Client, token?: string): Promise<string> {

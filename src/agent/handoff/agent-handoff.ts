@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentToSupervisor, BootRecord, DroppedState, HandoffReport, SupervisorToAgent } from '../../ipc/messages';
 import type { ManagedClient } from '../client/managed-client';
+import type { GiveWay } from '../give-way';
 import { BotState } from './bot-state';
 import { Predecessor } from './predecessor';
 import { RunningHandlers } from './running-handlers';
@@ -9,6 +10,7 @@ import { Newcomer } from '../reshard/newcomer';
 
 export interface AgentHandoffOptions {
   boot: BootRecord;
+  giveWay: GiveWay | null;
   /** The client whose sessions the supervisor knows, and how many there are in all. */
   clients: () => { first: ManagedClient | undefined; count: number };
   send: (frame: AgentToSupervisor) => void;
@@ -47,7 +49,7 @@ export class AgentHandoff {
       serving: (gapMs: number | null, dropped: DroppedState, missed = 0) => this.#serving(gapMs, dropped, missed),
     };
     if (handoff.reshard) this.newcomer = new Newcomer(joining);
-    else this.successor = new Successor(joining);
+    else this.successor = new Successor({ ...joining, giveWay: options.giveWay });
   }
 
   get #joining(): Successor | Newcomer | null {

@@ -1,4 +1,5 @@
 import type { Client } from 'discord.js';
+import type { GiveWay } from '../give-way';
 import { Hydration, mergeHeaders, Slices } from '../snapshot';
 import type { GatewayStream, HeaderRecord, HydrationResult, SnapshotMeta, SnapshotRecord } from '../snapshot';
 import { mute } from './mute';
@@ -14,6 +15,7 @@ export class CacheReceiver {
     private readonly manager: GatewayStream,
     private readonly client: Client,
     private readonly expected: SnapshotMeta,
+    private readonly giveWay: GiveWay | null = null,
   ) {}
 
   /**
@@ -32,7 +34,9 @@ export class CacheReceiver {
   async take(record: SnapshotRecord | DispatchRecord): Promise<void> {
     if (record.k === 'dispatch') this.#need().applyDispatch(record.shard, record.t, record.d);
     else this.#need().apply(record);
-    if (this.#slices.over) await this.#slices.pause();
+    if (!this.#slices.over) return;
+    await this.giveWay?.pause();
+    await this.#slices.pause();
   }
 
   /** Lets the client be ready, and the bot hear of it. */

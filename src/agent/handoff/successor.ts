@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Client } from 'discord.js';
 import { TOOK_OVER_FILE, type DroppedState, type HandoffReport, type ShardSession } from '../../ipc/messages';
 import { processStartTime } from '../../ipc/process-start-time';
+import type { GiveWay } from '../give-way';
 import { SnapshotError, type GatewayStream, type HeaderRecord, type SnapshotMeta } from '../snapshot';
 import type { BotState } from './bot-state';
 import { CacheReceiver } from './cache-receiver';
@@ -27,6 +28,7 @@ export interface SuccessorOptions {
   /** How many processes hand over to this one. */
   predecessors: number;
   parkDir: string;
+  giveWay: GiveWay | null;
   state: BotState;
   report: (report: HandoffReport) => void;
   /** The client serves: what is to be told of it. */
@@ -61,7 +63,7 @@ export class Successor {
    * @throws when the predecessor or the copy fails before the cut: this process has to end
    */
   async run(taking: TakingClient): Promise<void> {
-    const receiver = new CacheReceiver(taking.manager, taking.client, taking.meta);
+    const receiver = new CacheReceiver(taking.manager, taking.client, taking.meta, this.options.giveWay);
     const headers = new Headers(this.options.predecessors, receiver);
     const take = (record: FromCaches): Promise<void> => {
       return record.k === 'header' ? headers.add(record) : receiver.take(record);
