@@ -93,7 +93,7 @@ export class Guard {
     if (this.#refused(passage, false)) return;
     const verdict = this.#invalid.check(route);
     if (!verdict.pass) {
-      if (verdict.why === 'stopped') this.#stopped(passage, verdict.answer);
+      if (verdict.why === 'stopped') this.#stopped(passage, verdict.answer, verdict.retryMs);
       else this.#own(passage, 'stopped', 429, { message: NEAR_BAN }, HELD_RETRY_MS);
       return;
     }
@@ -315,9 +315,9 @@ export class Guard {
     call.refuse(why, why === 'timeout' ? 504 : 502, { message: `${code} ${message}`.trim() });
   }
 
-  #stopped(passage: Passage, { status, body }: RefusedAnswer): void {
+  #stopped(passage: Passage, { status, body }: RefusedAnswer, retryMs: number): void {
     // A remembered 429 would have the bot wait for a time that is long over.
-    if (status === 429) this.#own(passage, 'stopped', 429, { message: NEAR_BAN }, HELD_RETRY_MS);
+    if (status === 429) this.#own(passage, 'stopped', 429, { message: NEAR_BAN }, Math.max(FULL_RETRY_MS, retryMs));
     else this.#own(passage, 'stopped', status, body);
   }
 

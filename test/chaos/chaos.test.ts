@@ -47,6 +47,7 @@ describe('the verdict on a trial', () => {
     violations: 0,
     writesLost: 0,
     writesDoubled: 0,
+    leftOpen: [],
     faults: [],
   };
   const crash = { ...fault('cluster: kill -9'), mayLose: false };
@@ -61,6 +62,7 @@ describe('the verdict on a trial', () => {
     ['told twice', { told: [2] }, [incident], /told 2 times/],
     ['nobody was told', { told: [0] }, [incident], /told 0 times/],
     ['not recovered', { recoveredMs: null }, [incident], /not recovered/],
+    ['it is never over', { leftOpen: ['error-rate bot'] }, [incident], /still open: error-rate bot/],
     ['events lost', { lost: 3 }, [incident], /3 events lost/],
     ['events doubled', { doubled: 1 }, [incident], /handled twice/],
     ['too many identifies', { identifies: 3 }, [incident], /3 identifies, at most 2/],

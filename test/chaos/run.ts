@@ -102,6 +102,7 @@ async function attempt(stage: Stage, faults: readonly Fault[]): Promise<Trial> {
       violations: 0,
       writesLost: 0,
       writesDoubled: 0,
+      leftOpen: [],
       faults: [text],
     };
   }

@@ -67,6 +67,8 @@ export class Stage {
     // Postgres may have to run as another user, who needs a way in.
     chmodSync(this.botctl.dir, 0o755);
     this.botctl.env['BOTCTL_SYSTEM_DIR'] = join(this.botctl.dir, 'system');
+    this.botctl.env['CHAOS_CLOCK'] = this.#clockFile;
+    this.botctl.env['NODE_OPTIONS'] = `--require ${join(__dirname, 'wall-clock.cjs')}`;
     this.hasOwnDisk = mountDisk(this.botctl.stateDir, DISK);
     this.startSupervisor();
     await this.untilWell(120_000);
@@ -132,6 +134,15 @@ export class Stage {
     const file = join(this.botctl.dir, 'harm.json');
     if (order === null) rmSync(file, { force: true });
     else writeFileSync(file, JSON.stringify({ ...order, at: Date.now() }));
+  }
+
+  /** Sets the wall clock of the supervisor and the clusters ahead, ms. */
+  setClock(aheadMs: number): void {
+    writeFileSync(this.#clockFile, String(aheadMs));
+  }
+
+  get #clockFile(): string {
+    return join(this.botctl.dir, 'clock');
   }
 
   async clusterPid(id: number): Promise<number> {

@@ -1,25 +1,111 @@
-import { brakeFor } from '../../src/rest-guard/brakes/decide';
+import { endpointBrake, routeBrake } from '../../src/rest-guard/brakes/decide';
+import { InvalidRequests, type RefusedAnswer } from '../../src/rest-guard/brakes/invalid-requests';
 import { SlidingCount } from '../../src/rest-guard/brakes/invalid-window';
 import { FairQueue } from '../../src/rest-guard/fair-queue';
 import { GlobalLimit } from '../../src/rest-guard/global-limit';
 import { isBan, limitHeaders } from '../../src/rest-guard/limit-headers';
 import { Occupancy } from '../../src/rest-guard/occupancy';
-import type { Priority } from '../../src/rest-guard/route';
+import type { RestEvent } from '../../src/rest-guard/events';
+import { routeOf, type Priority } from '../../src/rest-guard/route';
 
-describe('brakeFor, of 10,000 invalid requests', () => {
-  const none = { invalid: 0, valid: 0 };
+describe('brakes, of 10,000 invalid requests', () => {
   it.each([
-    ['nothing wrong', none, { invalid: 0, valid: 9_000 }, 0, 'off'],
-    ['an endpoint refused now and then', { invalid: 200, valid: 9_000 }, { invalid: 200, valid: 9_000 }, 200, 'off'],
-    ['an endpoint that is always refused', { invalid: 50, valid: 0 }, { invalid: 50, valid: 9_000 }, 50, 'slow'],
-    ['the same, longer', { invalid: 100, valid: 0 }, { invalid: 100, valid: 9_000 }, 100, 'stop'],
-    ['a route refused everywhere', none, { invalid: 300, valid: 10 }, 300, 'slow'],
-    ['the same, longer', none, { invalid: 600, valid: 10 }, 600, 'stop'],
-    ['few refusals while the total is high', { invalid: 2, valid: 0 }, { invalid: 2, valid: 90 }, 5_000, 'slow'],
-    ['few refusals while the ban is near', { invalid: 2, valid: 0 }, { invalid: 2, valid: 90 }, 7_500, 'stop'],
-    ['an endpoint that works, while the ban is near', none, { invalid: 2, valid: 90 }, 7_500, 'off'],
-  ])('%s', (_, endpoint, route, total, level) => {
-    expect(brakeFor({ endpoint, route, total, limit: 10_000 })).toBe(level);
+    ['one that works', { invalid: 0, valid: 9_000 }, 0, 'off'],
+    ['one that is refused now and then', { invalid: 200, valid: 9_000 }, 200, 'off'],
+    ['one that is always refused', { invalid: 50, valid: 0 }, 50, 'slow'],
+    ['the same, longer', { invalid: 100, valid: 0 }, 100, 'stop'],
+    ['few refusals while the total is high', { invalid: 2, valid: 0 }, 5_000, 'slow'],
+    ['few refusals while the ban is near', { invalid: 2, valid: 0 }, 7_500, 'stop'],
+    ['one that works, while the ban is near', { invalid: 0, valid: 0 }, 7_500, 'off'],
+  ])('endpoint: %s', (_, counts, total, level) => {
+    expect(endpointBrake(counts, { total, limit: 10_000 })).toBe(level);
+  });
+
+  it.each([
+    ['refused here and there', { invalid: 600, valid: 9_000 }, 'off'],
+    ['refused everywhere', { invalid: 300, valid: 10 }, 'slow'],
+    ['the same, longer', { invalid: 600, valid: 10 }, 'stop'],
+  ])('route: %s', (_, counts, level) => {
+    expect(routeBrake(counts, { total: counts.invalid, limit: 10_000 })).toBe(level);
+  });
+});
+
+describe('InvalidRequests', () => {
+  const forbidden = { status: 403, body: '{"message":"Missing Access","code":50001}' };
+  const limited = { status: 429, body: '{"message":"You are being rate limited.","retry_after":0.5}' };
+
+  function setUp(): {
+    requests: InvalidRequests;
+    events: RestEvent[];
+    wait: (ms: number) => void;
+    answer: (refusal: RefusedAnswer | null, times?: number) => void;
+    passes: () => boolean;
+  } {
+    let now = 0;
+    let id = 0;
+    const events: RestEvent[] = [];
+    const limits = { invalidLimit: 10_000, maxWaitMs: 30_000 };
+    const requests = new InvalidRequests(
+      limits,
+      () => now,
+      (event) => events.push(event),
+    );
+    // Each interaction is an endpoint of its own.
+    const next = () => routeOf('POST', `/api/v10/interactions/${(1n << 60n) + BigInt(id++)}/token/callback`, 0);
+    return {
+      requests,
+      events,
+      wait: (ms) => (now += ms),
+      answer: (refusal, times = 1) => {
+        for (let time = 0; time < times; time++) requests.answered(next(), refusal);
+      },
+      passes: () => requests.check(next()).pass,
+    };
+  }
+
+  it('lets a route go soon after a rate limit is over', () => {
+    const { answer, passes, wait, events } = setUp();
+    answer(limited, 600);
+    expect(passes()).toBe(false);
+    wait(5_000);
+    expect([passes(), passes()]).toEqual([true, false]);
+    answer(limited);
+    wait(4_999);
+    expect(passes()).toBe(false);
+    wait(1);
+    for (let tries = 0; tries < 3; tries++) {
+      expect([passes(), passes()]).toEqual([true, false]);
+      answer(null);
+      wait(1_000);
+    }
+    expect([passes(), passes(), passes()]).toEqual([true, true, true]);
+    expect(events.map((event) => event.type === 'rest.brake' && event.level)).toEqual(['stop', 'off']);
+  });
+
+  it('is not fooled by one try that goes well', () => {
+    const { answer, passes, wait } = setUp();
+    answer(limited, 600);
+    passes();
+    wait(5_000);
+    answer(null);
+    wait(1_000);
+    expect(passes()).toBe(true);
+    answer(limited);
+    wait(1_000);
+    expect(passes()).toBe(false);
+    wait(4_000);
+    expect(passes()).toBe(true);
+  });
+
+  it('tries once a minute what is forbidden, and tells when to come back', () => {
+    const { requests, answer, passes, wait } = setUp();
+    answer(forbidden, 600);
+    passes();
+    wait(59_000);
+    const route = routeOf('POST', `/api/v10/interactions/${1n << 61n}/token/callback`, 0);
+    expect(requests.check(route)).toEqual({ pass: false, answer: forbidden, why: 'stopped', retryMs: 1_000 });
+    wait(1_000);
+    expect([passes(), passes()]).toEqual([true, false]);
   });
 });
 

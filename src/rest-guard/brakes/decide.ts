@@ -7,12 +7,8 @@ export interface Counts {
   valid: number;
 }
 
-export interface BrakeInput {
-  /** One endpoint with its channel, guild or webhook. */
-  endpoint: Counts;
-  /** The same endpoint over all channels, guilds or webhooks. */
-  route: Counts;
-  /** Invalid requests of the whole bot, and how many Discord allows. */
+/** Invalid requests of the whole bot, and how many Discord allows. */
+export interface Budget {
   total: number;
   limit: number;
 }
@@ -27,15 +23,17 @@ const TOTAL = { slow: 0.5, stop: 0.75 };
 /** From here on nothing but interactions is sent. */
 export const HOLD_ALL = 0.9;
 
-/** What becomes of a request, given what became of those before it. Pure. */
-export function brakeFor({ endpoint, route, total, limit }: BrakeInput): BrakeLevel {
-  const endpointFails = endpoint.invalid > endpoint.valid;
-  const routeFails = route.invalid >= MOSTLY_INVALID * (route.invalid + route.valid);
-  if (endpointFails && endpoint.invalid >= ENDPOINT.stop * limit) return 'stop';
-  if (routeFails && route.invalid >= ROUTE.stop * limit) return 'stop';
-  if (endpoint.invalid > 0 && endpointFails && total >= TOTAL.stop * limit) return 'stop';
-  if (endpointFails && endpoint.invalid >= ENDPOINT.slow * limit) return 'slow';
-  if (routeFails && route.invalid >= ROUTE.slow * limit) return 'slow';
-  if (endpoint.invalid > 0 && endpointFails && total >= TOTAL.slow * limit) return 'slow';
+/** What becomes of a request to an endpoint, a route with its channel, guild or webhook, given those before it. Pure. */
+export function endpointBrake({ invalid, valid }: Counts, { total, limit }: Budget): BrakeLevel {
+  if (invalid <= valid) return 'off';
+  if (invalid >= ENDPOINT.stop * limit || total >= TOTAL.stop * limit) return 'stop';
+  if (invalid >= ENDPOINT.slow * limit || total >= TOTAL.slow * limit) return 'slow';
   return 'off';
+}
+
+/** The same for a route over all channels, guilds or webhooks. Pure. */
+export function routeBrake({ invalid, valid }: Counts, { limit }: Budget): BrakeLevel {
+  if (invalid < MOSTLY_INVALID * (invalid + valid)) return 'off';
+  if (invalid >= ROUTE.stop * limit) return 'stop';
+  return invalid >= ROUTE.slow * limit ? 'slow' : 'off';
 }

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { RestEvent } from '../events';
 import type { Route } from '../route';
-import { brakeFor, HOLD_ALL, type BrakeLevel } from './decide';
+import { endpointBrake, HOLD_ALL, routeBrake, type BrakeLevel, type Counts } from './decide';
 import { SlidingCount } from './invalid-window';
 
 interface Tally {
@@ -12,6 +12,8 @@ interface Tally {
   level: BrakeLevel;
   nextAt: number;
   lastAnswer: RefusedAnswer | null;
+  /** Tries that went well since it was stopped. */
+  worked: number;
 }
 
 /** The answer that is given instead of asking again. */
@@ -22,7 +24,7 @@ export interface RefusedAnswer {
 
 export type Verdict =
   | { pass: true; delayMs: number }
-  | { pass: false; answer: RefusedAnswer; why: 'stopped' }
+  | { pass: false; answer: RefusedAnswer; why: 'stopped'; retryMs: number }
   | { pass: false; answer: null; why: 'held' };
 
 /** Endpoints that were refused; those that were never are not kept. */
@@ -30,8 +32,13 @@ const MAX_ENDPOINTS = 20_000;
 const MAX_ROUTES = 5_000;
 /** Time between two requests of what is slowed, ms. */
 const SLOW_MS = 1_000;
-/** A stopped endpoint is tried once in so long, ms: whoever lacked a permission may have got it. */
-const PROBE_MS = 60_000;
+/**
+ * What is stopped is tried once in so long, ms: whoever lacked a permission may have got it. A rate limit is over sooner,
+ * and what has worked again is soon known to.
+ */
+const PROBE_MS = { forbidden: 60_000, limited: 5_000, works: 1_000 };
+/** A route is let go when so many tries in a row went well, an endpoint with the first. */
+const ROUTE_WORKS = 3;
 
 /**
  * Counts what Discord counts towards a ban of the address: 401, 403 and 429, over ten minutes. Slows, then stops, those
@@ -70,40 +77,38 @@ export class InvalidRequests {
     if (all === undefined) return this.#held && !route.exempt ? HELD : PASS;
     // An endpoint without a tally of its own has not been refused yet.
     const endpoint = this.#endpoints.get(keyOf(route));
-    const counts = (tally: Tally | undefined): { invalid: number; valid: number } => ({
-      invalid: tally?.invalid.total(now) ?? 0,
-      valid: tally?.valid.total(now) ?? 0,
-    });
-    const level = brakeFor({ endpoint: counts(endpoint), route: counts(all), total, limit: this.limits.invalidLimit });
-    const tally = endpoint ?? all;
-    this.#enter(tally, level, total);
-    if (level === 'stop') {
-      if (now < tally.nextAt) return { pass: false, answer: tally.lastAnswer ?? FORBIDDEN, why: 'stopped' };
-      tally.nextAt = now + PROBE_MS;
-      return PASS;
-    }
+    const budget = { total, limit: this.limits.invalidLimit };
+    this.#enter(all, routeBrake(countsOf(all, now), budget), total);
+    if (endpoint !== undefined) this.#enter(endpoint, endpointBrake(countsOf(endpoint, now), budget), total);
+
+    const tallies = endpoint === undefined ? [all] : [endpoint, all];
+    const stopped = tallies.filter(({ level }) => level === 'stop');
+    if (stopped.length > 0) return this.#probe(stopped, now);
     if (this.#held && !route.exempt) return HELD;
-    if (level === 'off') return PASS;
-    const at = Math.max(now, tally.nextAt);
+    const slowed = tallies.filter(({ level }) => level === 'slow');
+    const at = Math.max(now, ...slowed.map(({ nextAt }) => nextAt));
     if (at - now >= this.limits.maxWaitMs) return HELD;
-    tally.nextAt = at + SLOW_MS;
+    for (const tally of slowed) tally.nextAt = at + SLOW_MS;
     return { pass: true, delayMs: at - now };
+  }
+
+  /** Lets one through when its time has come. */
+  #probe(stopped: readonly Tally[], now: number): Verdict {
+    const waiting = stopped.find(({ nextAt }) => now < nextAt);
+    if (waiting !== undefined) {
+      const { lastAnswer, nextAt } = waiting;
+      return { pass: false, answer: lastAnswer ?? FORBIDDEN, why: 'stopped', retryMs: nextAt - now };
+    }
+    for (const tally of stopped) tally.nextAt = now + probeMs(tally);
+    return PASS;
   }
 
   /** An answer has come. `refusal` is given when it counts as invalid. */
   answered(route: Route, refusal: RefusedAnswer | null): void {
     const now = this.now();
     if (refusal === null) {
-      this.#routes.get(route.template)?.valid.add(now);
-      const endpoint = this.#endpoints.get(keyOf(route));
-      if (endpoint !== undefined) {
-        endpoint.valid.add(now);
-        // It works again: what was held against it is over.
-        if (endpoint.level === 'stop') {
-          endpoint.invalid.clear();
-          this.#enter(endpoint, 'off', this.#total.total(now));
-        }
-      }
+      this.#worked(this.#routes.get(route.template), ROUTE_WORKS, now);
+      this.#worked(this.#endpoints.get(keyOf(route)), 1, now);
       return;
     }
     this.#total.add(now);
@@ -114,15 +119,29 @@ export class InvalidRequests {
     for (const tally of tallies) {
       tally.invalid.add(now);
       tally.lastAnswer = refusal;
-      if (tally.level === 'stop') tally.nextAt = now + PROBE_MS;
+      tally.worked = 0;
+      if (tally.level === 'stop') tally.nextAt = now + probeMs(tally);
     }
+  }
+
+  /** Once it works again, what was held against it is over. */
+  #worked(tally: Tally | undefined, enough: number, now: number): void {
+    if (tally === undefined) return;
+    tally.valid.add(now);
+    if (tally.level !== 'stop') return;
+    tally.worked++;
+    if (tally.worked >= enough) {
+      tally.invalid.clear();
+      this.#enter(tally, 'off', this.#total.total(now));
+    } else tally.nextAt = Math.min(tally.nextAt, now + PROBE_MS.works);
   }
 
   #enter(tally: Tally, level: BrakeLevel, total: number): void {
     if (tally.level === level) return;
     tally.level = level;
     const now = this.now();
-    if (level === 'stop') tally.nextAt = now + PROBE_MS;
+    tally.worked = 0;
+    if (level === 'stop') tally.nextAt = now + probeMs(tally);
     this.emit({ type: 'rest.brake', route: tally.name, level, invalid: tally.invalid.total(now), total });
   }
 
@@ -138,6 +157,14 @@ const PASS: Verdict = { pass: true, delayMs: 0 };
 const HELD: Verdict = { pass: false, answer: null, why: 'held' };
 const FORBIDDEN: RefusedAnswer = { status: 403, body: '{"message":"403: Forbidden","code":0}' };
 
+function countsOf({ invalid, valid }: Tally, now: number): Counts {
+  return { invalid: invalid.total(now), valid: valid.total(now) };
+}
+
+function probeMs({ lastAnswer }: Tally): number {
+  return lastAnswer?.status === 429 ? PROBE_MS.limited : PROBE_MS.forbidden;
+}
+
 function keyOf({ template, major }: Route): string {
   return major === '' ? template : `${template} (${major.split('/', 1)[0] ?? ''})`;
 }
@@ -145,7 +172,15 @@ function keyOf({ template, major }: Route): string {
 function tallyOf(tallies: LRUCache<string, Tally>, key: string, name: string): Tally {
   let tally = tallies.get(key);
   if (tally === undefined) {
-    tally = { invalid: new SlidingCount(), valid: new SlidingCount(), name, level: 'off', nextAt: 0, lastAnswer: null };
+    tally = {
+      invalid: new SlidingCount(),
+      valid: new SlidingCount(),
+      name,
+      level: 'off',
+      nextAt: 0,
+      lastAnswer: null,
+      worked: 0,
+    };
     tallies.set(key, tally);
   }
   return tally;

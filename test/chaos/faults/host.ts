@@ -30,4 +30,18 @@ export const hostFaults: readonly Fault[] = [
       return Promise.resolve(() => rmSync(file, { force: true }));
     },
   },
+  {
+    name: 'host: clock set 1 h ahead, then back',
+    incident: null,
+    visibleAfterMs: 0,
+    lastsMs: 20_000,
+    recoversMs: 30_000,
+    identifies: 0,
+    mayLose: false,
+    alone: true,
+    inject: (stage) => {
+      stage.setClock(3_600_000);
+      return Promise.resolve(() => stage.setClock(0));
+    },
+  },
 ];
