@@ -73,6 +73,8 @@ const SETTINGS = {
 export class EmbeddedPostgres {
   readonly #folder: ServerFolder;
   #process: ServerProcess | null = null;
+  /** The port that we have told. */
+  #known: number | null = null;
   readonly #single = new SingleStart<EmbeddedPostgresAddress>();
   #onExit: (reason: string) => void = () => undefined;
 
@@ -147,6 +149,7 @@ export class EmbeddedPostgres {
   }
 
   async #launch(place: DataPlace, signal: AbortSignal): Promise<EmbeddedPostgresAddress> {
+    const wish = { wanted: this.options.port, known: this.#known, last: this.#folder.port, key: KEY };
     const major = dataMajor(place.data);
     if (major !== null && !this.#folder.hasPassword) throw this.#wrongPassword(place);
     const { account, root } = place;
@@ -154,19 +157,19 @@ export class EmbeddedPostgres {
     const search = { dataMajor: major, account, copyTo: root, ...(sources === undefined ? {} : { sources }) };
     const binaries = await findPostgresBinaries(search);
     throwIfAborted(signal);
-    await choosePort(this.options.port, null, KEY); // before the work, not after it
+    await choosePort(wish, signal); // before the work, not after it
     const orphans = await endOrphans(place.data, signal);
     if (orphans > 0) this.options.log('warn', `ended ${orphans} processes that a dead Postgres had left behind`);
     await initCluster(place, binaries, this.#folder.password(), signal);
     for (let left = TRIES; ; left -= 1) {
-      const port = await choosePort(this.options.port, this.#folder.port, KEY);
+      const port = await choosePort(wish, signal);
       const logStart = this.#folder.log.size();
       try {
         return await this.#launchOn(port, place, binaries, signal);
       } catch (error) {
         const said = this.#folder.log.tail(logStart, 20);
         const portLost = /Address already in use/i.test(said);
-        if (portLost && (this.options.port !== 0 || left <= 1)) throw portTaken(port, KEY);
+        if (portLost && (this.options.port !== 0 || this.#known !== null || left <= 1)) throw portTaken(port, KEY);
         if ((!portLost && !/shared memory block .*still in use/i.test(said)) || left <= 1) throw error;
         await pause(TRY_AGAIN_MS, signal);
       }
@@ -231,6 +234,7 @@ export class EmbeddedPostgres {
     const password = this.#folder.password();
     const { shards } = this.options;
     this.#process = server;
+    this.#known = port;
     this.#folder.server = server.identity;
     this.#guard(server);
     await this.#createDatabases(port, password, shards);

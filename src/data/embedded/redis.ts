@@ -45,6 +45,8 @@ const STOP_STEPS = [{ signal: 'SIGTERM', waitMs: 10_000 }, ...KILL_STEPS] as con
 export class EmbeddedRedis {
   readonly #folder: ServerFolder;
   #process: ServerProcess | null = null;
+  /** The port that we have told. */
+  #known: number | null = null;
   readonly #single = new SingleStart<EmbeddedRedisAddress>();
   #onExit: (reason: string) => void = () => undefined;
 
@@ -127,7 +129,8 @@ export class EmbeddedRedis {
 
   async #launch(signal: AbortSignal): Promise<EmbeddedRedisAddress> {
     for (let left = PORT_TRIES; ; left -= 1) {
-      const port = await choosePort(this.options.port, this.#folder.port, KEY);
+      const wish = { wanted: this.options.port, known: this.#known, last: this.#folder.port, key: KEY };
+      const port = await choosePort(wish, signal);
       this.#folder.port = port;
       this.#folder.write('redis.conf', this.#configuration(port));
       endGuard(this.#folder); // of an earlier server that died
@@ -144,7 +147,7 @@ export class EmbeddedRedis {
         endGuard(this.#folder);
         this.#folder.server = null;
         if (!/Address already in use/i.test(this.#folder.log.tail(logStart, 20))) throw error;
-        if (this.options.port !== 0 || left <= 1) throw portTaken(port, KEY);
+        if (this.options.port !== 0 || this.#known !== null || left <= 1) throw portTaken(port, KEY);
       }
     }
   }
@@ -186,6 +189,7 @@ export class EmbeddedRedis {
 
   #running(server: ServerProcess, port: number, version: string): EmbeddedRedisAddress {
     this.#process = server;
+    this.#known = port;
     this.#guard(server);
     server.watch(() => {
       this.#process = null;

@@ -67,7 +67,8 @@ export class ServerProcess {
   }
 
   get running(): boolean {
-    return this.#ended === null && isRunning(this.identity);
+    // A child is over when it has been reaped: its first thread can end before those that hold its port.
+    return this.#ended === null && (this.child !== null || isRunning(this.identity));
   }
 
   /** How it ended, as the end of a sentence. */

@@ -91,6 +91,27 @@ test('a server whose supervisor does not come back is stopped by its guard', asy
   await until(() => !isRunning(server));
 });
 
+test('comes back where its clients look for it, however long another program is in its place', async () => {
+  const server = redis();
+  const { url } = await server.start(scene.signal);
+  const port = Number(new URL(url).port);
+  await server.stop();
+  const squatter = createServer().listen(port, '127.0.0.1');
+  await new Promise((resolve) => squatter.once('listening', resolve));
+  try {
+    await expect(server.start(scene.signal)).rejects.toMatchObject({ code: 'EMBEDDED_PORT_TAKEN' });
+  } finally {
+    squatter.close();
+  }
+  await expect(server.start(scene.signal)).resolves.toMatchObject({ url });
+  await expect(ask(url, 'PING')).resolves.toBe('PONG');
+});
+
+test('is not given a port that the system gives to outgoing connections', async () => {
+  const { url } = await redis().start(scene.signal);
+  expect(Number(new URL(url).port)).toBeLessThan(32_000);
+});
+
 test('names the setting when its port is taken', async () => {
   const squatter = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => squatter.once('listening', resolve));
