@@ -55,7 +55,10 @@ export class Agent {
   readonly #bot: BotChannel;
   readonly #permits: Permits;
   readonly #sampler: Sampler;
-  readonly #metrics = new AgentMetrics((text) => console.warn(`botctl: ${text}`));
+  readonly #metrics = new AgentMetrics(
+    (text) => console.warn(`botctl: ${text}`),
+    () => this.#first?.answered(),
+  );
   readonly #guardedRest: GuardedRest | null;
   readonly #routeBreakers = new RouteBreakers({
     onChange: (route, reason) => {
@@ -231,6 +234,8 @@ export class Agent {
         this.#checkReady();
       },
       onDispatch: (payload) => this.#guard(() => this.#metrics.dispatch(payload)),
+      inHand: () => this.#metrics.interactionsInHand,
+      onLost: (count) => this.#onLost(count),
       notice: (code, text) => this.#notice(code, text),
     });
     managed.install();
@@ -241,6 +246,15 @@ export class Agent {
     // Outside the meter: what is not sent is no call.
     this.#guard(() => this.#routeBreakers.install(client.rest.options));
     this.#channel.send({ t: 'login', clients: this.#clients.size, discordJs: version });
+  }
+
+  #onLost(interactions: number): void {
+    this.#guard(() => this.#metrics.interactionsLost(interactions));
+    const what = interactions === 1 ? 'an interaction' : `${interactions} interactions`;
+    this.#notice(
+      'interactions-lost',
+      `the process before was killed while it worked on ${what}: Discord sends none again`,
+    );
   }
 
   get #first(): ManagedClient | undefined {

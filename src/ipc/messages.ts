@@ -93,6 +93,7 @@ export type NoticeCode =
   | 'snapshot-failed' // the caches could not be saved; the next start identifies
   | 'rest-direct' // REST calls do not pass the guard, or not at the moment
   | 'session-not-resumed' // a saved session was refused or timed out
+  | 'interactions-lost' // the process before was killed while it worked on them
   | 'agent-error'; // an error inside the agent, contained
 
 /** Running things of the bot that end with its process. */

@@ -44,7 +44,7 @@ const AGENT: Record<AgentCounter | AgentGauge | AgentSketch, Entry> = {
   events_total: counter('Gateway events that have come, by type.', ['type']),
   interactions_total: counter('Interactions that have come, by kind.', ['cluster', 'kind']),
   interaction_failures_total: counter(
-    'Interactions without a response within 3.5 seconds, or whose response Discord refused.',
+    'Interactions without a response within 3.5 seconds, whose response Discord refused, or that a killed process had.',
     ['cluster', 'reason'],
   ),
   interaction_response_seconds: seconds('Time from the receipt of an interaction to its first response.', CLUSTER),

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Sandbox } from '../../src/sandbox';
 import { until } from '../support/until';
@@ -12,11 +12,11 @@ describe('a process that is killed', () => {
   let sandbox: Sandbox;
   let botctl: Botctl;
 
-  beforeEach(async () => {
+  async function setUp(bot: string): Promise<void> {
     sandbox = new Sandbox({ guilds: GUILDS, shards: SHARDS, maxConcurrency: 16, identifyIntervalMs: 200 });
     const { apiUrl: api } = await sandbox.listen();
     botctl = new Botctl({
-      bot: 'plain.cjs',
+      bot,
       api,
       config: {
         sharding: { shardsPerCluster: PER_CLUSTER, checkpoint: { interval: '1s' } },
@@ -24,17 +24,31 @@ describe('a process that is killed', () => {
         rest: { guard: false },
       },
     });
-  });
+  }
   afterEach(async () => {
     await botctl.dispose();
     await sandbox.close();
   });
 
-  /** Every cluster that runs has a whole checkpoint. */
-  async function untilKept(): Promise<void> {
+  /** Of every cluster that has a whole checkpoint. */
+  function notes(): string[] {
     const dir = join(botctl.stateDir, 'clusters');
-    const kept = (): number => readdirSync(dir).filter((name) => existsSync(join(dir, name, 'checkpoint.json'))).length;
-    await until(() => kept() === SHARDS / PER_CLUSTER, { timeoutMs: 40_000 });
+    const files = readdirSync(dir).map((name) => join(dir, name, 'checkpoint.json'));
+    return files.filter((file) => existsSync(file));
+  }
+
+  async function untilKept(): Promise<void> {
+    await until(() => notes().length === SHARDS / PER_CLUSTER, { timeoutMs: 40_000 });
+  }
+
+  /** Interactions that the processes work on, by what they keep. */
+  function inHand(): number {
+    const last = notes().map((note) => {
+      const { file } = JSON.parse(readFileSync(note, 'utf8')) as { file: string };
+      const [line = ''] = readFileSync(file, 'utf8').trimEnd().split('\n').slice(-1);
+      return (JSON.parse(line) as { inHand?: number }).inHand ?? 0;
+    });
+    return last.reduce((sum, count) => sum + count, 0);
   }
 
   /** All guilds are in the caches. Each cluster tells every few seconds: the first figures may be of before all were in. */
@@ -49,6 +63,7 @@ describe('a process that is killed', () => {
   }
 
   it('resumes its sessions with true caches: no identify; what was under way is all that may be lost', async () => {
+    await setUp('plain.cjs');
     botctl.start();
     const before = await botctl.untilReady();
     await untilGuilds();
@@ -69,6 +84,7 @@ describe('a process that is killed', () => {
   });
 
   it('together with the supervisor and all others: the next start resumes', async () => {
+    await setUp('plain.cjs');
     const { ended } = botctl.start();
     await botctl.untilReady();
     sandbox.setRate(50);
@@ -80,5 +96,25 @@ describe('a process that is killed', () => {
     await botctl.untilReady(60_000);
     await untilAnswering();
     expect(sandbox.report()).toMatchObject({ identifies: SHARDS, resumes: SHARDS, failedResumes: 0, violations: [] });
+  });
+
+  it('has its successor tell how many interactions it worked on', async () => {
+    await setUp('silent.cjs');
+    botctl.start();
+    const { clusters } = await botctl.untilReady();
+    await untilKept();
+    sandbox.setRate(20);
+    await until(() => sandbox.report().outstanding >= 10);
+    sandbox.setRate(0);
+    const { outstanding } = sandbox.report();
+    await until(() => inHand() === outstanding, { timeoutMs: 2_000 });
+    for (const { pid } of clusters) process.kill(pid ?? 0, 'SIGKILL');
+    const told = /was killed while it worked on (\d+) interactions/;
+    const { clusters: after } = await botctl.untilStatus(
+      (status) => status.clusters.every(({ notices }) => notices.some((text) => told.test(text))),
+      60_000,
+    );
+    const counts = after.map(({ notices }) => Number(told.exec(notices.join())?.[1]));
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(outstanding);
   });
 });

@@ -17,6 +17,8 @@ export interface CheckpointsOptions {
   /** The first one is made so long after the start, ms. */
   firstAfterMs: number;
   sessions: () => ShardSession[];
+  /** Interactions that the bot works on: they are lost when this process is killed. */
+  inHand: () => number;
   onError: (error: Error) => void;
 }
 
@@ -37,7 +39,12 @@ interface Generation {
   /** Bytes of the copy; null: it is still being made. */
   copyBytes: number | null;
   /** Session ids and sequences that stand in the file, by shard. */
-  noted: Map<number, { id: string; sequence: number }>;
+  noted: Noted;
+}
+
+interface Noted {
+  sessions: Map<number, { id: string; sequence: number }>;
+  inHand: number;
 }
 
 /**
@@ -85,6 +92,11 @@ export class Checkpoints {
     }
   }
 
+  /** The bot works on fewer interactions than before. */
+  answered(): void {
+    for (const generation of [this.#current, this.#next]) generation?.file.schedule();
+  }
+
   #isDue(): boolean {
     if (this.#current === null) return true;
     const { startedAt, copyBytes, file } = this.#current;
@@ -96,7 +108,7 @@ export class Checkpoints {
 
   #copy(): void {
     const { client, meta, dir, onError } = this.options;
-    const noted: Generation['noted'] = new Map();
+    const noted: Noted = { sessions: new Map(), inHand: 0 };
     try {
       const path = join(dir, `checkpoint-${++this.#number}`);
       const file = new CheckpointFile(
@@ -134,15 +146,15 @@ export class Checkpoints {
   }
 
   #noteSession({ file, noted }: Generation, session: ShardSession): void {
-    noted.set(session.shardId, { id: session.sessionId, sequence: session.sequence });
+    noted.sessions.set(session.shardId, { id: session.sessionId, sequence: session.sequence });
     file.add({ k: 'session', session });
   }
 
   /** What has been told to the bot by now, of all shards of which that has changed. */
-  #seal(noted: Generation['noted']): SeqRecord | null {
+  #seal(noted: Noted): SeqRecord | null {
     const s: SeqRecord['s'] = [];
     for (const session of this.options.sessions()) {
-      const known = noted.get(session.shardId);
+      const known = noted.sessions.get(session.shardId);
       if (known === undefined) continue; // the copy is still being made
       if (known.id !== session.sessionId) {
         // It has identified anew: its guilds come once more, and with them the old copy's claim ends.
@@ -153,7 +165,10 @@ export class Checkpoints {
       known.sequence = session.sequence;
       s.push([session.shardId, session.sequence]);
     }
-    return s.length === 0 ? null : { k: 'seq', s };
+    const inHand = this.options.inHand();
+    if (s.length === 0 && (inHand === noted.inHand || noted.sessions.size === 0)) return null;
+    noted.inHand = inHand;
+    return { k: 'seq', s, ...(inHand > 0 && { inHand }) };
   }
 
   #startAnew(): void {

@@ -17,6 +17,8 @@ export interface SessionRecord {
 export interface SeqRecord {
   k: 'seq';
   s: [shard: number, sequence: number][];
+  /** Interactions that the bot works on at this time. */
+  inHand?: number;
 }
 
 export type CheckpointRecord =

@@ -18,7 +18,8 @@ import type { CheckpointRecord } from './format';
 /**
  * Fills the caches of a client that has not connected yet with what the processes left that had its shards before, and
  * lets it be ready.
- * @returns the sessions of its shards, as far as their events have been told to the bot
+ * @returns the sessions of its shards, as far as their events have been told to the bot, and how many interactions the
+ *   processes worked on when they were killed
  * @throws SnapshotError, and what the file system throws; the client has to identify then
  */
 export async function restore(
@@ -26,11 +27,11 @@ export async function restore(
   manager: GatewayStream,
   client: Client,
   expected: SnapshotMeta,
-): Promise<ShardSession[]> {
+): Promise<{ sessions: ShardSession[]; inHand: number }> {
   if (parts.every(({ form }) => form === 'snapshot')) {
     const files = parts.map(({ snapshot }) => snapshot);
     await (await openSnapshots(files, expected)).hydrate(manager, client);
-    return parts.flatMap(({ sessions }) => sessions);
+    return { sessions: parts.flatMap(({ sessions }) => sessions), inHand: 0 };
   }
   const receiver = new CacheReceiver(manager, client, expected);
   const saved = parts.map((part) => (part.form === 'snapshot' ? fromSnapshot(part) : new Checkpoint(part.snapshot)));
@@ -44,7 +45,10 @@ export async function restore(
     throw error;
   }
   await receiver.release();
-  return saved.flatMap(({ sessions }) => sessions).filter(({ shardId }) => expected.shardIds.includes(shardId));
+  return {
+    sessions: saved.flatMap(({ sessions }) => sessions).filter(({ shardId }) => expected.shardIds.includes(shardId)),
+    inHand: saved.reduce((sum, one) => sum + one.inHand, 0),
+  };
 }
 
 interface Saved {
@@ -53,6 +57,7 @@ interface Saved {
   records(): AsyncIterable<SnapshotRecord | DispatchRecord>;
   /** As they are after the last record. */
   readonly sessions: ShardSession[];
+  readonly inHand: number;
 }
 
 function fromSnapshot({ snapshot, sessions }: SavedPart): Saved {
@@ -64,11 +69,13 @@ function fromSnapshot({ snapshot, sessions }: SavedPart): Saved {
       yield* (await opened).records();
     },
     sessions,
+    inHand: 0, // it was left in order
   };
 }
 
 /** What a process that was killed had kept up to then. */
 class Checkpoint implements Saved {
+  inHand = 0;
   readonly #lines: AsyncGenerator<CheckpointRecord, void, void>;
   readonly #sessions = new Map<number, ShardSession>();
 
@@ -114,6 +121,7 @@ class Checkpoint implements Saved {
           const session = this.#sessions.get(shard);
           if (session !== undefined) session.sequence = Math.max(session.sequence, sequence);
         }
+        this.inHand = record.inHand ?? 0;
         return true;
       default:
         return false;

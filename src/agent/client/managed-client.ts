@@ -51,6 +51,10 @@ export interface ManagedClientOptions {
   onShard: (change: ShardChange) => void;
   /** An event has come; discord.js has not seen it yet. */
   onDispatch: (payload: { t: string; d: unknown }) => void;
+  /** Interactions that the bot works on. */
+  inHand: () => number;
+  /** The process before was killed while it worked on so many interactions. */
+  onLost: (interactions: number) => void;
   notice: (code: NoticeCode, text: string) => void;
 }
 
@@ -189,9 +193,15 @@ export class ManagedClient {
       intervalMs,
       firstAfterMs: (this.options.successor ?? this.options.newcomer) === null ? AFTER_BOOT_MS : AFTER_HANDOFF_MS,
       sessions: () => this.sessions(),
+      inHand: this.options.inHand,
       onError: (error) => notice('snapshot-failed', `no checkpoint of the caches is kept: ${error.message}`),
     });
     this.#checkpoints.start();
+  }
+
+  /** The bot works on fewer interactions than before. */
+  answered(): void {
+    this.#checkpoints?.answered();
   }
 
   reconnect(shardId: number): boolean {
@@ -494,7 +504,9 @@ export class ManagedClient {
     if (resume === null) return;
     this.#hydrating = true;
     try {
-      this.#setSessions(manager, await restore(resume, manager, client, this.meta));
+      const { sessions, inHand } = await restore(resume, manager, client, this.meta);
+      this.#setSessions(manager, sessions);
+      if (inHand > 0) this.options.onLost(inHand);
     } catch (error) {
       notice('session-not-resumed', `the saved state could not be used: ${(error as Error).message}`);
     } finally {

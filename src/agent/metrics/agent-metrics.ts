@@ -16,15 +16,28 @@ export class AgentMetrics {
   /** What the bot adds itself. */
   readonly bot: BotMetrics;
   readonly #meter = new Meter(MAX_LABEL_SETS);
-  readonly #responses = new ResponseMeter(this.#meter);
-  readonly #gateway = new GatewayMeter(this.#meter, this.#responses);
+  readonly #responses: ResponseMeter;
+  readonly #gateway: GatewayMeter;
   readonly #caches = new CacheMeter(this.#meter);
   readonly #folded = this.#meter.counter('metrics_folded_total');
   #foldedBefore = 0;
 
-  constructor(warn: (text: string) => void) {
+  /** @param onAnswered an interaction is no longer waited for */
+  constructor(warn: (text: string) => void, onAnswered: () => void = () => undefined) {
+    this.#responses = new ResponseMeter(this.#meter, undefined, onAnswered);
+    this.#gateway = new GatewayMeter(this.#meter, this.#responses);
     this.bot = new BotMetrics(warn);
     meterGc(this.#meter);
+  }
+
+  /** Interactions that the bot works on. */
+  get interactionsInHand(): number {
+    return this.#responses.waiting;
+  }
+
+  /** The process before was killed while it worked on them. */
+  interactionsLost(count: number): void {
+    this.#responses.lost(count);
   }
 
   /** To be called once per client, before it logs in. */

@@ -42,6 +42,7 @@ export class ResponseMeter {
   readonly #messages: Recent;
   readonly #unanswered: Counter;
   readonly #refused: Counter;
+  readonly #lost: Counter;
   readonly #latency: Sketch;
   readonly #response: Sketch;
   readonly #replies: Counter;
@@ -52,16 +53,28 @@ export class ResponseMeter {
   constructor(
     private readonly meter: Meter,
     private readonly clocks: Clocks = SYSTEM,
+    private readonly onAnswered: () => void = () => undefined,
   ) {
     this.#messages = new Recent(REPLY_LIMIT_MS, MAX_MESSAGES, clocks.monotonic());
     this.#unanswered = meter.counter('interaction_failures_total', { reason: 'unanswered' });
     this.#refused = meter.counter('interaction_failures_total', { reason: 'refused' });
+    this.#lost = meter.counter('interaction_failures_total', { reason: 'lost' });
     this.#latency = meter.sketch('interaction_latency_seconds');
     this.#response = meter.sketch('interaction_response_seconds');
     this.#replies = meter.counter('message_replies_total');
     this.#replyFailures = meter.counter('message_reply_failures_total');
     this.#messageLatency = meter.sketch('message_latency_seconds');
     this.#messageResponse = meter.sketch('message_response_seconds');
+  }
+
+  /** Interactions that the bot works on: without a response, and still in time for one. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** A process that was killed worked on them. */
+  lost(interactions: number): void {
+    this.#lost.add(interactions);
   }
 
   interaction({ id, type = 0 }: Received): void {
@@ -84,6 +97,7 @@ export class ResponseMeter {
     const receivedAt = this.#waiting.get(id);
     if (receivedAt === undefined) return; // a second response, or none of ours
     this.#waiting.delete(id);
+    this.onAnswered();
     if (!ok) {
       this.#refused.add();
       return;
@@ -115,7 +129,9 @@ export class ResponseMeter {
   }
 
   #giveUp(id: string | undefined): void {
-    if (id !== undefined && this.#waiting.delete(id)) this.#unanswered.add();
+    if (id === undefined || !this.#waiting.delete(id)) return;
+    this.#unanswered.add();
+    this.onAnswered();
   }
 
   /** A clock that is behind Discord's must not give times before the beginning. */
