@@ -1,7 +1,10 @@
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { until } from '../../support/until';
 import type { Fault } from '../fault';
+import type { Stage } from '../stage';
 
+const HOUR_MS = 3_600_000;
 const BLOCK = Buffer.alloc(256 * 1024, 1);
 
 export const hostFaults: readonly Fault[] = [
@@ -39,9 +42,16 @@ export const hostFaults: readonly Fault[] = [
     identifies: 0,
     mayLose: false,
     alone: true,
-    inject: (stage) => {
-      stage.setClock(3_600_000);
-      return Promise.resolve(() => stage.setClock(0));
+    inject: async (stage) => {
+      stage.setClock(HOUR_MS);
+      await until(() => loggedUntil(stage) > Date.now() + HOUR_MS / 2, { what: () => 'the clock was not set' });
+      return () => stage.setClock(0);
     },
   },
 ];
+
+/** Time of the last line of the supervisor's log, by its own clock, ms since the epoch. */
+function loggedUntil(stage: Stage): number {
+  const [, time = ''] = [...stage.botctl.logs().matchAll(/"time":"([^"]+)"/g)].at(-1) ?? [];
+  return Date.parse(time);
+}
