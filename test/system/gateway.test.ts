@@ -4,7 +4,7 @@ import { Botctl } from './support/botctl';
 import { settled } from './support/settled';
 
 const SHARDS = 16;
-const INTERVAL_MS = 500;
+const INTERVAL_MS = 200;
 
 describe('the gateway', () => {
   let sandbox: Sandbox;

@@ -25,6 +25,7 @@ beforeAll(async () => {
       bot: { nodeArgs: ['--expose-gc'] },
       sharding: { shardsPerCluster: 2 },
       identify: { interval: '50ms' },
+      gateway: { backoffMin: '100ms', backoffMax: '1s' },
       http: { enabled: true, port: 0 },
       postgres: { embedded: { enabled: true, shards: 2 } },
       redis: { embedded: { enabled: true } },

@@ -54,6 +54,7 @@ export class Botctl {
         postgres: { embedded: { enabled: false } },
         redis: { embedded: { enabled: false } },
         http: { enabled: false },
+        metrics: { interval: '1s' },
         stateDir: this.stateDir,
         ...rest,
       }),
