@@ -76,7 +76,6 @@ export class Agent {
   readonly #stopHandlers = new Set<StopHandler>();
   readonly #lifecycle: Lifecycle;
   #bridge: SdkBridge | null = null;
-  #loaded = (): void => undefined;
   #timings: AgentTimings;
   #discordJs: string | null = null;
   #everAttached = false;
@@ -137,8 +136,10 @@ export class Agent {
   }
 
   start(): void {
-    this.#loaded = this.#giveWay?.whileLoading() ?? this.#loaded;
     watchModules({
+      onLoad: () => {
+        if (this.#first === undefined) this.#giveWay?.pauseNow();
+      },
       onDiscordJs: (exports) => this.#onDiscordJs(exports),
       onRest: (exports, require) => this.#onRest(exports, require),
       onError: (error) => this.#onError(error),
@@ -166,7 +167,6 @@ export class Agent {
     const { prototype } = exports.Client;
     const login = prototype.login;
     const adopt = (client: Client, token: string | undefined): void => {
-      this.#loaded();
       this.#guard(() => this.#adopt(client, exports, token));
     };
     prototype.login = function (this: Client, token?: string): Promise<string> {

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import Module from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Linux's account of the main thread: time on a processor and time in line for one, ns. */
@@ -18,8 +17,6 @@ export interface ProcessorTime {
   ranMs: number;
   waitedMs: number;
 }
-
-type Load = (this: unknown, ...args: unknown[]) => unknown;
 
 /**
  * For a process that is in no hurry beside others that serve: while the processors are all taken, it uses only a part of
@@ -60,21 +57,8 @@ export class GiveWay {
     if (ms > 0) await delay(ms);
   }
 
-  /** Pauses between the modules that are loaded from now on, until the function that it gives is called. */
-  whileLoading(): () => void {
-    const loader = Module as unknown as { _load: Load };
-    const load = loader._load;
-    const sleep = (): void => this.#sleep();
-    let loading = true;
-    loader._load = function (this: unknown, ...args): unknown {
-      const exports = load.apply(this, args);
-      if (loading) sleep();
-      return exports;
-    };
-    return () => (loading = false);
-  }
-
-  #sleep(): void {
+  /** Blocks the thread: for what cannot wait, as the loading of modules. */
+  pauseNow(): void {
     const ms = this.due();
     if (ms > 0) Atomics.wait((this.#sleeper ??= new Int32Array(new SharedArrayBuffer(4))), 0, 0, ms);
   }

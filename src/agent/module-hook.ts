@@ -10,6 +10,8 @@ export interface DiscordJs {
 }
 
 export interface ModuleListeners {
+  /** A module has been loaded, or was there already. May block. */
+  onLoad?: () => void;
   /** Called once per copy, before any code of the bot has seen it. */
   onDiscordJs: (exports: DiscordJs) => void;
   /** `require` loads what that copy itself would load. */
@@ -39,6 +41,7 @@ export function watchModules(listeners: ModuleListeners): void {
         listeners.onError(error);
       }
     }
+    listeners.onLoad?.();
     return exports;
   };
 }

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import type { BootRecord } from '../ipc/messages';
 import type { PreflightResult } from '../ipc/preflight';
 import { SDK_BRIDGE, SDK_BRIDGE_VERSION, type SdkBridge } from '../ipc/sdk-bridge';
+import { GiveWay } from './give-way';
 import { watchModules, type DiscordJs } from './module-hook';
 
 /** discord.js asks for this before it connects. */
@@ -23,7 +24,9 @@ export class Preflight {
   ) {}
 
   start(): void {
+    const giveWay = new GiveWay();
     watchModules({
+      onLoad: () => giveWay.pauseNow(),
       onDiscordJs: (exports) => this.#onDiscordJs(exports),
       onRest: (exports) => {
         exports.DefaultRestOptions.api = this.boot.discordApi;

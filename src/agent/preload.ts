@@ -2,7 +2,6 @@ import { isMainThread } from 'node:worker_threads';
 import { Agent } from './agent';
 import { applyEnvironment, removeOwnPreload, takeBootRecord } from './boot';
 import { outlastFullDisk } from './full-disk';
-import { GiveWay } from './give-way';
 import { Preflight } from './preflight';
 
 // Loaded by `node --require`. Without a boot record (a worker thread, a process the bot started) it does nothing.
@@ -13,9 +12,6 @@ if (isMainThread) {
     applyEnvironment(process.env, boot);
     outlastFullDisk();
     if (boot.preflightFile === undefined) new Agent(boot).start();
-    else {
-      new GiveWay().whileLoading();
-      new Preflight(boot, boot.preflightFile).start();
-    }
+    else new Preflight(boot, boot.preflightFile).start();
   }
 }

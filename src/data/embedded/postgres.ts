@@ -157,7 +157,7 @@ export class EmbeddedPostgres {
     const search = { dataMajor: major, account, copyTo: root, ...(sources === undefined ? {} : { sources }) };
     const binaries = await findPostgresBinaries(search);
     throwIfAborted(signal);
-    await choosePort(wish, signal); // before the work, not after it
+    await choosePort({ ...wish, last: null }, signal); // before the work, not after it: only one that has to be
     const orphans = await endOrphans(place.data, signal);
     if (orphans > 0) this.options.log('warn', `ended ${orphans} processes that a dead Postgres had left behind`);
     await initCluster(place, binaries, this.#folder.password(), signal);

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GiveWay } from '../../../src/agent/give-way';
+import { watchModules } from '../../../src/agent/module-hook';
 
 const MODULES = 60;
 
@@ -30,9 +31,20 @@ function load(name: string): number {
 }
 
 try {
-  const loaded = new GiveWay().whileLoading();
+  const giveWay = new GiveWay();
+  let loading = true;
+  watchModules({
+    onLoad: () => {
+      if (loading) giveWay.pauseNow();
+    },
+    onDiscordJs: () => undefined,
+    onRest: () => undefined,
+    onError: (error) => {
+      throw error;
+    },
+  });
   const whileLoading = load('first');
-  loaded();
+  loading = false;
   process.send?.({ whileLoading, afterwards: load('second') });
 } finally {
   rmSync(dir, { recursive: true, force: true });
