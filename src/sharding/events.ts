@@ -1,7 +1,7 @@
 import type { DroppedState, NoticeCode, Sample, ShardPhase } from '../ipc/messages';
 import type { ConnectGateView } from './connect/connect-gate';
 import type { HandoffStep } from './handoff/replace';
-import type { OutputLine } from './output';
+import type { OutputLine } from './cluster/output';
 
 /** What happens in the master, in the order in which it happens. Durations in ms. */
 export type MasterEvent =

@@ -7,8 +7,10 @@ import { AgentServer, type AgentHandlers, type AgentLink } from './agent-server'
 import type { BotSpec } from './bot-spec';
 import { Broadcaster } from './broadcast';
 import type { Clock } from './clock';
-import { Cluster, type ClusterBoot, type ClusterSettings, type ObservedCluster } from './cluster';
-import { adoptCluster, isAlive, launchCluster, type ClusterProcess } from './cluster-process';
+import { Cluster } from './cluster/cluster';
+import type { ClusterBoot, ClusterSettings } from './cluster/cluster-deps';
+import type { ObservedCluster } from './cluster/observed-cluster';
+import { adoptCluster, isAlive, launchCluster, type ClusterProcess } from './cluster/cluster-process';
 import { ConnectGate, type ConnectGateView } from './connect/connect-gate';
 import type { MasterEventListener } from './events';
 import { sortLeftovers } from './handoff/leftovers';
@@ -16,14 +18,14 @@ import { Turns } from './handoff/turns';
 import { IdentifyBudget, type BudgetView } from './identify/budget';
 import { FileIdentifyLedger } from './identify/ledger';
 import { LocalIdentifyQueue } from './identify/local-identify-queue';
-import { readLeft } from './incarnation';
+import { readLeft } from './cluster/incarnation';
 import { FatalLatch } from './latch';
 import type { ClusterPlan, ShardPlan } from './plan';
 import { Reaper } from './reaper';
 import { Regrouper, type RegroupingOptions, type RegroupOutcome } from './regrouper';
 import { Roster, type RosterEntry } from './roster';
 import { FileSessionStore, SESSIONS_DIR, type SessionStore } from './session-store';
-import type { ObservedShard } from './shard-table';
+import type { ObservedShard } from './cluster/shard-table';
 
 /** Durations in ms. */
 export interface MasterOptions {
@@ -286,7 +288,7 @@ export class Master {
           this.#broadcaster.onMemberGone(from.id, reason);
         }
       },
-      onFatal: (_, closeCode, message) => this.#hold(closeCode, message),
+      onFatal: (closeCode, message) => this.#hold(closeCode, message),
     });
   }
 

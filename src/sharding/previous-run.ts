@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { isAlive } from './cluster-process';
+import { isAlive } from './cluster/cluster-process';
 import { Roster } from './roster';
 import { FileSessionStore, SESSIONS_DIR } from './session-store';
 

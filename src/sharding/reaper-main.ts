@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LEAVING_FILE } from '../ipc/messages';
 import { processStartTime } from '../ipc/process-start-time';
-import { isAlive } from './cluster-process';
+import { isAlive } from './cluster/cluster-process';
 import { readReaperRecord } from './reaper';
 import { Roster, type RosterEntry } from './roster';
 

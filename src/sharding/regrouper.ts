@@ -1,6 +1,7 @@
 import type { BotSpec } from './bot-spec';
 import type { Clock } from './clock';
-import type { Cluster, ClusterSettings } from './cluster';
+import type { Cluster } from './cluster/cluster';
+import type { ClusterSettings } from './cluster/cluster-deps';
 import type { MasterEventListener } from './events';
 import type { HandoffSettings, Served } from './handoff/handoff';
 import { Regroup, type RegroupResult, type Taker } from './handoff/regroup';

@@ -1,5 +1,5 @@
 import type { Config } from '../config';
-import type { ClusterSettings } from '../sharding/cluster';
+import type { ClusterSettings } from '../sharding/cluster/cluster-deps';
 import { handoffSettings } from './replace';
 
 /** What the master must know of the config about each cluster. */

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../config';
-import type { ClusterSettings } from '../sharding/cluster';
+import type { ClusterSettings } from '../sharding/cluster/cluster-deps';
 import { clusterSettingsOf } from './cluster-settings';
 import type { CommonSpec } from './releases';
 

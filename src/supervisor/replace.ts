@@ -1,6 +1,6 @@
 import type { Config } from '../config';
 import { ControlError, type Progress } from '../control/contract';
-import type { Cluster } from '../sharding/cluster';
+import type { Cluster } from '../sharding/cluster/cluster';
 import type { HandoffSettings } from '../sharding/handoff/handoff';
 import type { HandoffStep, ReplaceOptions, ReplaceOutcome } from '../sharding/handoff/replace';
 

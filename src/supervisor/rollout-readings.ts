@@ -1,7 +1,7 @@
 import type { ClusterTotals } from '../deploy/rollout/window';
 import type { WindowFacts } from '../deploy/rollout/compare';
 import type { Metrics, MetricName } from '../metrics';
-import type { ObservedCluster } from '../sharding/cluster';
+import type { ObservedCluster } from '../sharding/cluster/observed-cluster';
 
 /** How far back the old release is looked at when nothing runs it any more, ms. */
 const BASELINE_MS = 10 * 60 * 1_000;

@@ -1,6 +1,5 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { ConfigError, type Config } from '../config';
 import type { CapacityReport } from '../capacity';
@@ -14,7 +13,7 @@ import type { GatewayBot } from '../ipc/messages';
 import { Metrics } from '../metrics';
 import type { RestGuardBoot } from '../ipc/rest-guard';
 import { systemClock } from '../sharding/clock';
-import type { Cluster } from '../sharding/cluster';
+import type { Cluster } from '../sharding/cluster/cluster';
 import { fetchGatewayBot } from '../sharding/gateway-info';
 import { Master, type MasterView } from '../sharding/master';
 import { SESSIONS_DIR } from '../sharding/session-store';
@@ -42,9 +41,9 @@ import { LayoutFile, layoutFor } from './layout';
 import { MetricsFeed } from './metrics-feed';
 import { ReleaseSpecs, type CommonSpec } from './releases';
 import { applyReload, type ReloadConfig } from './reload';
-import { replaceCluster } from './replace';
-import { RestGuardProcess } from './rest-guard-process';
-import { logRestEvent } from './rest-guard-log';
+import { restart } from './restart';
+import { createRestGuard, restGuardBoot } from './rest-guard';
+import type { RestGuardProcess } from './rest-guard-process';
 import { SandboxProcess } from './sandbox-process';
 import { Scaling } from './scaling';
 import { SdNotify } from './sd-notify';
@@ -75,11 +74,6 @@ export interface SupervisorOptions {
 
 /** Told to systemd and to the log, ms. */
 const STATUS_INTERVAL_MS = 10_000;
-/** The guard outlives the grace time of clusters that nobody takes over by so long, ms: they still finish their calls. */
-const REST_LINGER_MS = 6_000;
-/** A cluster that an operator restarts has this long to get ready before the command gives up waiting, ms. */
-const RESTART_TIMEOUT_MS = 120_000;
-
 /** The composition root: builds the parts in the order of their dependence, stops them in reverse. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -560,29 +554,10 @@ export class Supervisor {
   /** The limiter for all clusters; what each of so many has to know of it. */
   async #startRestGuard(api: string): Promise<(clusters: number) => RestGuardBoot | null> {
     const { config, logger, env, version } = this.#options;
-    const { guard, globalPerSecond, maxQueue, maxWait, invalidRequests } = config.rest;
-    if (!guard) return () => null;
-    const socketPath = join(socketDir(config.stateDir), 'rest.sock');
-    this.#restGuard = new RestGuardProcess({
-      stateDir: config.stateDir,
-      settings: {
-        socketPath,
-        api,
-        globalPerSecond,
-        maxQueue,
-        maxWaitMs: maxWait,
-        invalidLimit: invalidRequests,
-        lingerMs: config.sharding.graceTime + REST_LINGER_MS,
-      },
-      version,
-      env: { PATH: env['PATH'], NODE_EXTRA_CA_CERTS: env['NODE_EXTRA_CA_CERTS'] },
-      emit: (event) => logRestEvent(logger, event),
-    });
+    if (!config.rest.guard) return () => null;
+    this.#restGuard = createRestGuard({ config, api, version, env, logger });
     await this.#restGuard.start();
-    return (clusters) => {
-      const directPerSecond = Math.max(1, Math.floor(globalPerSecond / clusters));
-      return { socketPath, directPerSecond, maxWaitMs: maxWait };
-    };
+    return (clusters) => restGuardBoot(config, clusters);
   }
 
   /** What the SDK in each cluster is told. @throws PoolBudgetError */
@@ -594,19 +569,7 @@ export class Supervisor {
   async #restart(request: RestartRequest, onProgress: (line: Progress) => void): Promise<void> {
     const master = this.#master;
     if (master === null || this.#stop !== null) throw new ControlError(409, 'The supervisor is starting or stopping.');
-    if (request.shard !== undefined) return this.#reconnect(master, request.shard, onProgress);
-    // A fatal cause holds all clusters; when it is cured, all are started again.
-    const all = request.cluster === undefined || master.view().fatal !== null;
-    const clusters = all ? master.clusters : [this.#clusterOf(master, request.cluster ?? 0)];
-    master.clearFatal();
-    for (const cluster of clusters) {
-      await replaceCluster(cluster, onProgress, { cold: request.cold ?? false });
-    }
-    onProgress({
-      done: true,
-      ok: true,
-      text: `${clusters.length} cluster${clusters.length === 1 ? '' : 's'} restarted`,
-    });
+    await restart(master, request, onProgress);
   }
 
   /** @throws ControlError when the config is broken */
@@ -625,35 +588,6 @@ export class Supervisor {
       throw new ControlError(409, 'The supervisor is starting or stopping.');
     }
     return this.#deployments;
-  }
-
-  async #reconnect(master: Master, shardId: number, onProgress: (line: Progress) => void): Promise<void> {
-    const cluster = master.clusterOfShard(shardId);
-    if (cluster === undefined) throw new ControlError(404, `There is no shard ${shardId} here.`);
-    const before = cluster.shards.find(({ id }) => id === shardId);
-    if (!cluster.reconnectShard(shardId)) {
-      throw new ControlError(409, `Cluster ${cluster.id} has no agent that could reconnect shard ${shardId}.`);
-    }
-    onProgress({ done: false, text: `shard ${shardId}: reconnecting` });
-    const until = Date.now() + RESTART_TIMEOUT_MS;
-    while (Date.now() < until) {
-      const shard = cluster.shards.find(({ id }) => id === shardId);
-      const reconnected = shard !== undefined && before !== undefined && shard.closes > before.closes;
-      if (reconnected && shard.state === 'ready') {
-        onProgress({ done: true, ok: true, text: `shard ${shardId}: ready` });
-        return;
-      }
-      await delay(POLL_MS);
-    }
-    throw new ControlError(504, `Shard ${shardId} did not get ready within ${RESTART_TIMEOUT_MS / 1_000} s.`);
-  }
-
-  #clusterOf(master: Master, id: number): Cluster {
-    const cluster = master.cluster(id);
-    if (cluster === undefined) {
-      throw new ControlError(404, `There is no cluster ${id}.`, `Clusters are 0 to ${master.clusters.length - 1}.`);
-    }
-    return cluster;
   }
 
   async #tearDown(): Promise<void> {
@@ -723,8 +657,6 @@ export class Supervisor {
     this.#notify.status(`${verdict}: ${ready}/${shards.length} shards ready`);
   }
 }
-
-const POLL_MS = 50;
 
 const NO_TIERS = {
   postgres: { kind: 'off', state: 'off', address: null, version: null, message: null, shards: 0 },

@@ -4,7 +4,12 @@ import { PROTOCOL_VERSION, type BootRecord, type GatewayBot } from '../../ipc/me
 import { PREFLIGHT_MARK, type PreflightResult } from '../../ipc/preflight';
 import type { BotSpec } from '../../sharding/bot-spec';
 import type { Clock } from '../../sharding/clock';
-import { adoptCluster, launchCluster, type ClusterProcess, type ProcessExit } from '../../sharding/cluster-process';
+import {
+  adoptCluster,
+  launchCluster,
+  type ClusterProcess,
+  type ProcessExit,
+} from '../../sharding/cluster/cluster-process';
 import { writeFileWhole } from '../write-file';
 
 export interface BootOptions {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../sharding/clock';
-import type { ClusterState } from '../../sharding/cluster';
+import type { ClusterState } from '../../sharding/cluster/observed-cluster';
 import type { HandoffStep, ReplaceOutcome } from '../../sharding/handoff/replace';
 import type { MasterEvent } from '../../sharding/events';
 import type { DeployEvent, RolloutEnd } from '../events';

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock';
-import type { Incarnation } from '../incarnation';
+import type { Incarnation } from '../cluster/incarnation';
 import type { HandoffSettings, Served } from './handoff';
 import type { HandoffStep } from './replace';
 import { Watch, type Party } from './watch';

@@ -1,6 +1,6 @@
 import type { HandoffReport } from '../../ipc/messages';
 import type { Clock } from '../clock';
-import type { Incarnation } from '../incarnation';
+import type { Incarnation } from '../cluster/incarnation';
 
 /** One process of a handoff. */
 export class Party {

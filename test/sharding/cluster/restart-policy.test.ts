@@ -1,4 +1,4 @@
-import { RestartPolicy } from '../../src/sharding/restart-policy';
+import { RestartPolicy } from '../../../src/sharding/cluster/restart-policy';
 
 const OPTIONS = {
   backoffMinMs: 1_000,

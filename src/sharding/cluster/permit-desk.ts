@@ -1,7 +1,7 @@
-import type { AgentToSupervisor, SupervisorToAgent } from '../ipc/messages';
-import type { ConnectGate } from './connect/connect-gate';
-import type { IdentifyPermit } from './identify/identify-queue';
-import type { LocalIdentifyQueue } from './identify/local-identify-queue';
+import type { AgentToSupervisor, SupervisorToAgent } from '../../ipc/messages';
+import type { ConnectGate } from '../connect/connect-gate';
+import type { IdentifyPermit } from '../identify/identify-queue';
+import type { LocalIdentifyQueue } from '../identify/local-identify-queue';
 
 type PermitFrame = Extract<AgentToSupervisor, { t: 'connect' | 'identify' | 'cancel' | 'identified' | 'connected' }>;
 

@@ -1,4 +1,4 @@
-import { backoffDelay } from './backoff';
+import { backoffDelay } from '../backoff';
 
 /** Durations in ms. */
 export interface RestartPolicyOptions {

@@ -10,20 +10,20 @@ import {
   type ParkedRecord,
   type Sample,
   type SupervisorToAgent,
-} from '../ipc/messages';
-import type { AgentLink } from './agent-server';
-import type { BotSpec } from './bot-spec';
-import type { Clock } from './clock';
+} from '../../ipc/messages';
+import type { AgentLink } from '../agent-server';
+import type { BotSpec } from '../bot-spec';
+import type { Clock } from '../clock';
 import type { ClusterProcess, ProcessExit } from './cluster-process';
-import type { ConnectGate } from './connect/connect-gate';
+import type { ConnectGate } from '../connect/connect-gate';
 import type { HangDetector } from './hang-detector';
-import type { LocalIdentifyQueue } from './identify/local-identify-queue';
+import type { LocalIdentifyQueue } from '../identify/local-identify-queue';
 import { OutputTail, type OutputLine, type OutputStream } from './output';
 import { PermitDesk } from './permit-desk';
 import { Pulse } from './pulse';
 import { RemedyDesk } from './remedy-desk';
-import type { Roster, RosterEntry } from './roster';
-import type { SavedSessions } from './session-store';
+import type { Roster, RosterEntry } from '../roster';
+import type { SavedSessions } from '../session-store';
 
 export interface IncarnationOptions {
   id: string;

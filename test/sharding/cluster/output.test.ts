@@ -1,7 +1,7 @@
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { OutputTail, type OutputLine } from '../../src/sharding/output';
+import { OutputTail, type OutputLine } from '../../../src/sharding/cluster/output';
 
 describe('OutputTail', () => {
   let dir: string;

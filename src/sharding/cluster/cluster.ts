@@ -1,153 +1,52 @@
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
-import type {
-  AgentTimings,
-  AgentToSupervisor,
-  BootRecord,
-  Hello,
-  Sample,
-  ShardReport,
-  ShardSession,
-} from '../ipc/messages';
-import type { Degradation, Remedy, RemedyOutcome } from '../ipc/remedies';
-import type { AgentHandlers, AgentLink } from './agent-server';
-import type { BotSpec } from './bot-spec';
-import type { BroadcastMember } from './broadcast';
-import type { Clock } from './clock';
+import type { AgentToSupervisor, Hello, Sample, ShardReport } from '../../ipc/messages';
+import type { Degradation, Remedy, RemedyOutcome } from '../../ipc/remedies';
+import type { AgentHandlers, AgentLink } from '../agent-server';
+import type { BotSpec } from '../bot-spec';
+import type { BroadcastMember } from '../broadcast';
+import type { MasterEvent } from '../events';
+import { fatalSentence } from '../fatal';
+import type { Served } from '../handoff/handoff';
+import type { HandoffStep, ReplaceOptions, ReplaceOutcome } from '../handoff/replace';
+import type { ClusterPlan } from '../plan';
+import type { RosterEntry } from '../roster';
+import type { ClusterBoot, ClusterDeps } from './cluster-deps';
 import { LaunchError, type ClusterProcess, type ProcessExit } from './cluster-process';
-import type { ConnectGate } from './connect/connect-gate';
-import type { MasterEvent, MasterEventListener } from './events';
-import { fatalSentence } from './fatal';
+import { Ending } from './ending';
+import { ClusterFacts } from './facts';
 import { HangDetector } from './hang-detector';
-import type { LocalIdentifyQueue } from './identify/local-identify-queue';
-import { Incarnation, newIncarnation, readLeft, type IncarnationOptions } from './incarnation';
-import { Handoff, type HandoffResult, type HandoffSettings, type Served } from './handoff/handoff';
-import type { Turns } from './handoff/turns';
-import type { HandoffStep, ReplaceOptions, ReplaceOutcome } from './handoff/replace';
-import type { ClusterPlan } from './plan';
-import { RestartPolicy, type RestartPolicyOptions } from './restart-policy';
-import type { Roster, RosterEntry } from './roster';
-import type { SavedSessions, SessionStore } from './session-store';
-import { ShardTable, type ObservedShard } from './shard-table';
-
-/** Durations in ms. */
-export interface ClusterSettings {
-  spawnTimeoutMs: number;
-  hangTimeoutMs: number;
-  stopTimeoutMs: number;
-  sampleIntervalMs: number;
-  graceMs: number;
-  /** See AgentTimings. */
-  checkpointMs: number;
-  restart: RestartPolicyOptions;
-  /** null: a process is always stopped before the next one starts. */
-  handoff: HandoffSettings | null;
-}
-
-/** The part of the boot record that the cluster itself knows. */
-export type ClusterBoot = Pick<
-  BootRecord,
-  'clusterId' | 'incarnation' | 'shardIds' | 'totalShards' | 'parkDir' | 'timings' | 'resume' | 'handoff'
->;
-
-export interface ClusterDeps {
-  clock: Clock;
-  settings: ClusterSettings;
-  totalShards: number;
-  roster: Roster;
-  sessions: SessionStore;
-  queue: LocalIdentifyQueue;
-  gate: ConnectGate;
-  /** Of handoffs: each has its cut when the one before it serves as fast as before. */
-  turns: Turns;
-  /** Owner-only folder for sockets, with a path short enough for them. */
-  socketDir: string;
-  /** @throws LaunchError */
-  launch: (spec: BotSpec, boot: ClusterBoot, outFile: string, errFile: string) => ClusterProcess;
-  emit: MasterEventListener;
-  /** False: a crash loop waits for another turn, for the sake of the identifies that it would spend. */
-  mayRetryCrashLoop: () => boolean;
-  onBotMessage: (from: Cluster, message: unknown) => void;
-  onGone: (cluster: Cluster, reason: string) => void;
-  /** Discord closed a shard with a code that no restart cures. */
-  onFatal: (cluster: Cluster, closeCode: number, message: string) => void;
-}
-
-export type ClusterState =
-  | 'waiting'
-  | 'booting'
-  | 'starting'
-  | 'ready'
-  | 'degraded'
-  | 'hung'
-  | 'backoff'
-  | 'crash-loop'
-  | 'fatal'
-  | 'stopping'
-  | 'stopped';
-
-/** What `status` shows of a cluster. */
-export interface ObservedCluster {
-  id: number;
-  pid: number | null;
-  state: ClusterState;
-  shards: readonly number[];
-  release: string;
-  restarts: number;
-  sample: Sample | null;
-  cpuPercent: number | null;
-  uptimeMs: number | null;
-  agent: boolean | null;
-  adopted: boolean;
-  guilds: number;
-  lastExit: string | null;
-  retryAt: number | null;
-  message: string | null;
-  notices: string[];
-  /** Where its replacement by another process stands; null when none is under way. */
-  handoff: HandoffStep | null;
-}
-
-/** `over`: it has come to its end, and all clusters have been told. */
-export interface RegroupUnderWay {
-  abort: AbortController;
-  over: Promise<unknown>;
-  /** A shard of another number has its session. */
-  onIdentified?: () => void;
-}
+import type { Incarnation } from './incarnation';
+import { Launcher } from './launcher';
+import type { ClusterState, ObservedCluster } from './observed-cluster';
+import { Replacement, type HandoffUnderWay, type Replaceable } from './replacement';
+import { RestartPolicy } from './restart-policy';
+import type { ObservedShard } from './shard-table';
 
 type Rest =
   | { state: 'waiting' | 'stopped' }
   | { state: 'backoff' | 'crash-loop'; retryAt: number; cancel: () => void }
   | { state: 'fatal' };
 
-/** After parking, a bot has this share of the stop deadline left for its own SIGTERM handler. */
-const TERM_SHARE = 0.25;
-/** Even under a forced deadline the kernel needs a moment to end a process, ms. */
-const KILL_WAIT_MS = 5_000;
 /** An adopted process has at least so long, ms, to attach; else it hangs, and has what hangs is given. */
 const ADOPT_MIN_MS = 10_000;
-/** Handlers and REST calls that run when the shards are closed may finish within this time, ms. */
-const DRAIN_MS = 5_000;
 /** A cluster that was started on demand has this long to get ready before nobody waits for it any more, ms. */
 const SETTLE_TIMEOUT_MS = 120_000;
-/** A predecessor that is done sends itself SIGTERM; beyond its drain time and this, ms, it is killed. */
-const RETIRE_MARGIN_MS = 8_000;
 const SETTLED: ReadonlySet<ClusterState> = new Set(['ready', 'backoff', 'crash-loop', 'fatal', 'stopped']);
 const POLL_MS = 20;
-/** What has taken over is waited for so long, ms, until it answers as fast as a process that has run for a while. */
-const WARM_UP_MS = 3_000;
 
 /**
  * One cluster: a process for a range of shards, kept alive by the restart policy. Its facts come from its agent; a
  * frame counts only when it belongs to the incarnation that runs now.
  */
-export class Cluster implements BroadcastMember {
+export class Cluster implements BroadcastMember, Replaceable {
   readonly id: number;
   readonly shardIds: readonly number[];
   readonly #deps: ClusterDeps;
   readonly #policy: RestartPolicy;
-  readonly #table: ShardTable;
+  readonly #facts: ClusterFacts;
+  readonly #launcher: Launcher;
+  readonly #ending: Ending;
+  readonly #replacement: Replacement;
   #spec: BotSpec;
   /** The process that is the cluster. */
   #run: Incarnation | null = null;
@@ -155,7 +54,7 @@ export class Cluster implements BroadcastMember {
   #successor: Incarnation | null = null;
   /** Those that have been succeeded and not ended yet. */
   readonly #retiring = new Set<Incarnation>();
-  #handoff: ({ step: HandoffStep } & RegroupUnderWay) | null = null;
+  #handoff: ({ step: HandoffStep } & HandoffUnderWay) | null = null;
   /** Its samples wait. */
   #isSilent = false;
   /** Other clusters have its shards. */
@@ -168,10 +67,6 @@ export class Cluster implements BroadcastMember {
   #restarts = 0;
   #lastExit: string | null = null;
   #message: string | null = null;
-  #notices = new Map<string, string>();
-  #sample: Sample | null = null;
-  #cpuPercent: number | null = null;
-  #sessions = new Map<number, ShardSession>();
   #degraded: Degradation[] = [];
 
   /** `spec`: what its processes run until `replace` or `adopt` says otherwise. */
@@ -181,17 +76,35 @@ export class Cluster implements BroadcastMember {
     this.shardIds = plan.shardIds;
     this.#deps = deps;
     this.#policy = new RestartPolicy(deps.settings.restart);
-    this.#table = new ShardTable(plan.shardIds, deps.clock);
+    this.#facts = new ClusterFacts(plan.shardIds, deps.clock);
+    this.#launcher = new Launcher(plan, deps, {
+      onExit: (run, exit) => this.#onExit(run, exit),
+      restarts: () => this.#restarts,
+    });
+    this.#ending = new Ending(plan, deps);
+    const { clock, emit, settings, turns } = deps;
+    this.#replacement = new Replacement(this, { clock, emit, handoff: settings.handoff, turns });
   }
 
-  /** IDENTIFYs that its processes have spent. */
   get identifies(): number {
-    return this.#table.identifies;
+    return this.#facts.table.identifies;
   }
 
   /** What the cluster runs, and respawns on. */
   get spec(): BotSpec {
     return this.#spec;
+  }
+
+  get serving(): Incarnation | null {
+    return this.#run;
+  }
+
+  get isStopping(): boolean {
+    return this.#stopping;
+  }
+
+  get isGone(): boolean {
+    return this.#isGone;
   }
 
   get incarnation(): string | null {
@@ -220,14 +133,14 @@ export class Cluster implements BroadcastMember {
 
   /** A fresh process could resume all shards, as far as is known. */
   get resumable(): boolean {
-    return this.#run?.hooked === true && this.#sessions.size === this.shardIds.length;
+    return this.#run?.hooked === true && this.#facts.hasAllSessions;
   }
 
   get shards(): ObservedShard[] {
     const run = this.#run;
     // Without the hook the bot's own word over discord.js's channel is all there is.
     const saidReady = run !== null && run.hooked !== true && run.saidReady;
-    return this.#table.observe().map((shard) => (saidReady ? { ...shard, state: 'ready' } : shard));
+    return this.#facts.table.observe().map((shard) => (saidReady ? { ...shard, state: 'ready' } : shard));
   }
 
   /** Why the cluster cannot be asked by a broadcast now, or null. */
@@ -249,16 +162,16 @@ export class Cluster implements BroadcastMember {
       shards: this.shardIds,
       release: (run?.spec ?? this.#spec).release,
       restarts: this.#restarts,
-      sample: this.#sample,
-      cpuPercent: this.#cpuPercent,
+      sample: this.#facts.sample,
+      cpuPercent: this.#facts.cpuPercent,
       uptimeMs: run === null ? null : now - run.spawnedAt,
       agent: run?.hooked ?? null,
       adopted: run?.adopted ?? false,
-      guilds: this.#table.guilds,
+      guilds: this.#facts.table.guilds,
       lastExit: this.#lastExit,
       retryAt: 'retryAt' in this.#rest && run === null ? this.#rest.retryAt : null,
       message: this.#message,
-      notices: [...this.#notices.values()],
+      notices: [...this.#facts.notices.values()],
       handoff: this.#handoff?.step ?? null,
     };
   }
@@ -274,7 +187,7 @@ export class Cluster implements BroadcastMember {
     const saved = sessions.take(totalShards, this.shardIds);
     const resume = saved === null ? {} : { resume: saved };
     try {
-      const run = this.#launch(this.#spec, () => resume, { operator, successorOf: [] });
+      const run = this.#launcher.launch({ spec: this.#spec, extra: () => resume, operator, successorOf: [] });
       run.resumeSnapshots = (saved ?? []).map(({ snapshot }) => snapshot);
       this.#begin(run);
       const { pid } = run.process;
@@ -296,23 +209,13 @@ export class Cluster implements BroadcastMember {
 
   /** Takes over the process of an earlier supervisor, which runs `spec`; its agent will say hello. */
   adopt(entry: RosterEntry, spec: BotSpec, process: ClusterProcess): void {
-    const { roster, clock } = this.#deps;
     this.#spec = spec;
     this.#restarts = entry.restarts;
-    const run = this.#incarnation({
-      id: entry.incarnation,
-      spec,
-      dir: join(roster.dir, entry.incarnation),
-      process,
-      spawnedAt: entry.spawnedAt,
-      adopted: true,
-      operator: false,
-      offsets: { out: entry.outOffset, err: entry.errOffset },
-      successorOf: [],
-    });
+    const run = this.#launcher.adopt(entry, spec, process);
     this.#begin(run);
     this.#emit({ type: 'cluster.adopted', cluster: this.id, pid: process.pid, incarnation: run.id });
-    run.cancelWatchdog = clock.after(Math.max(ADOPT_MIN_MS, this.#deps.settings.hangTimeoutMs), () => {
+    const { clock, settings } = this.#deps;
+    run.cancelWatchdog = clock.after(Math.max(ADOPT_MIN_MS, settings.hangTimeoutMs), () => {
       if (run.link === null) this.#kill(run, 'did not attach to the new supervisor');
     });
   }
@@ -325,7 +228,7 @@ export class Cluster implements BroadcastMember {
     run.link = link;
     run.cancelWatchdog();
     this.#takeHello(run, link.hello);
-    link.send({ t: 'welcome', supervisorPid: process.pid, timings: this.#timings });
+    link.send({ t: 'welcome', supervisorPid: process.pid, timings: this.#launcher.timings });
     if (this.#degraded.length > 0) link.send({ t: 'degraded', dependencies: this.#degraded });
     run.hang ??= new HangDetector({
       clock: this.#deps.clock,
@@ -366,7 +269,7 @@ export class Cluster implements BroadcastMember {
     if (!this.#stopping) {
       this.#stopping = true;
       run.cancelWatchdog();
-      void this.#end(run, park);
+      void this.#ending.end(run, park);
     }
     await Promise.all(this.#all.map(({ ended }) => ended));
   }
@@ -382,54 +285,15 @@ export class Cluster implements BroadcastMember {
    * Resolves when the cluster is settled (ready, or down for good); never rejects. One at a time.
    */
   replace(options: ReplaceOptions = {}): Promise<ReplaceOutcome> {
-    const replacing = this.#replacing.then(() => this.#replace(options));
+    const replacing = this.#replacing.then(() => this.#replacement.run(options));
     this.#replacing = replacing;
     return replacing;
   }
 
-  async #replace({
-    spec = this.#spec,
-    cold = false,
-    operator = true,
-    readyTimeoutMs = SETTLE_TIMEOUT_MS,
-    onStep,
-    signal,
-  }: ReplaceOptions): Promise<ReplaceOutcome> {
-    const { clock } = this.#deps;
-    const startedAt = clock.now();
-    const identifies = this.#table.identifies;
-    const outcome = (how: ReplaceOutcome['how'], reason: string | null, served: Served | null): ReplaceOutcome => ({
-      how,
-      reason,
-      ready: this.state === 'ready',
-      identifies: this.#table.identifies - identifies,
-      gapMs: served?.gapMs ?? null,
-      tookMs: clock.now() - startedAt,
-      dropped: served?.dropped ?? null,
-    });
-    if (signal?.aborted === true) return outcome('kept', 'it was given up before it began', null);
-    if (this.#isGone) return outcome('kept', 'other clusters have its shards by now', null);
-    const step = (name: HandoffStep): void => onStep?.(name);
+  forgive(): void {
     this.#policy.reset();
-    const obstacle = cold ? 'a restart was asked for' : this.obstacle;
-    const restart = async (reason: string): Promise<ReplaceOutcome> => {
-      await this.#restart(spec, operator, readyTimeoutMs, step);
-      return outcome('restart', reason, null);
-    };
-    if (obstacle !== null) return restart(obstacle);
-
-    const result = await this.#handOver(spec, operator, step, signal ?? null);
-    if (result.ok) {
-      await this.settled();
-      return outcome('handoff', null, result.served);
-    }
-    this.#emit({ type: 'cluster.handoff-failed', cluster: this.id, reason: result.reason });
-    if (result.restart) return restart(result.reason);
-    if (!this.#stopping) await this.settled();
-    return outcome('kept', result.reason, null);
   }
 
-  /** Why sessions and caches cannot go over to another process now, or null. */
   get obstacle(): string | null {
     const run = this.#run;
     if (this.#deps.settings.handoff === null) return 'handoffs are switched off (sharding.handoff.enabled)';
@@ -437,86 +301,23 @@ export class Cluster implements BroadcastMember {
     if (run.hooked !== true) return 'it has no agent that could hand over';
     if (run.link === null) return 'its agent is not attached';
     for (const code of ['custom-strategy', 'several-clients'] as const) {
-      const notice = this.#notices.get(code);
+      const notice = this.#facts.notices.get(code);
       if (notice !== undefined) return notice;
     }
     return this.state === 'ready' ? null : `it is ${this.state}`;
   }
 
-  async #restart(
-    spec: BotSpec,
-    operator: boolean,
-    readyTimeoutMs: number,
-    step: (name: HandoffStep) => void,
-  ): Promise<void> {
-    step('stopping');
-    await this.stop();
-    this.#spec = spec;
-    step('starting');
-    this.start({ operator });
-    await this.settled(readyTimeoutMs);
-  }
-
-  async #handOver(
-    spec: BotSpec,
-    operator: boolean,
-    step: (name: HandoffStep) => void,
-    signal: AbortSignal | null,
-  ): Promise<HandoffResult> {
+  launchSuccessor(spec: BotSpec, operator: boolean): Incarnation {
     const predecessor = this.#run;
-    const { settings, clock } = this.#deps;
-    if (predecessor === null || settings.handoff === null) return { ok: false, reason: 'it has ended', restart: true };
-    let successor: Incarnation;
-    try {
-      const extra = (id: string) => ({ handoff: { socketPath: this.socketOf(id), predecessors: 1, reshard: false } });
-      successor = this.#launch(spec, extra, { operator, successorOf: [predecessor.id] });
-    } catch (error) {
-      return { ok: false, reason: `its successor could not be started: ${(error as Error).message}`, restart: false };
-    }
-    this.#successor = successor;
-    const onStep = (name: HandoffStep): void => {
-      if (this.#handoff !== null) this.#handoff.step = name;
-      this.#emit({ type: 'cluster.handoff', cluster: this.id, step: name, pid: successor.process.pid });
-      step(name);
-    };
-    const abort = new AbortController();
-    let endTurn = (): void => undefined;
-    const leader = new Handoff({
-      predecessor,
-      successor,
-      socketPath: this.socketOf(successor.id),
-      shardIds: this.shardIds,
-      settings: settings.handoff,
-      clock,
-      onStep,
-      turn: async (aborted) => {
-        endTurn = await this.#deps.turns.take(aborted);
-      },
-    });
-    const leading = leader.run(signal === null ? abort.signal : AbortSignal.any([signal, abort.signal]));
-    const over = leading.then((result) => {
-      if (result.ok) this.#succeed(predecessor, successor, result.served);
-      else predecessor.ceding = false;
-      rmSync(this.socketOf(successor.id), { force: true });
-    });
-    this.#handoff = { step: 'booting', abort, over };
-    try {
-      const result = await leading;
-      await over;
-      if (result.ok) {
-        onStep('draining');
-        const warm = successor.pulse.calm(WARM_UP_MS).finally(endTurn);
-        await Promise.all([this.#retire(predecessor, settings.handoff.drainMs), warm]);
-      }
-      return result;
-    } finally {
-      endTurn(); // else no other cluster would be handed over any more
-      this.#handoff = null;
-    }
+    const successorOf = predecessor === null ? [] : [predecessor.id];
+    return this.#launchTaker({ spec, operator, successorOf, reshard: false });
   }
 
-  /** The successor serves: from now on it is the cluster. */
-  #succeed(predecessor: Incarnation, successor: Incarnation, served: Served): void {
+  handingOver(handoff: HandoffUnderWay): void {
+    this.#handoff = { step: 'booting', ...handoff };
+  }
+
+  succeed(predecessor: Incarnation, successor: Incarnation, served: Served): void {
     this.#setRetiring(predecessor);
     this.#become(successor, served);
     this.#emit({
@@ -536,7 +337,7 @@ export class Cluster implements BroadcastMember {
     predecessor.hang?.stop();
     predecessor.cancelWatchdog();
     this.#retiring.add(predecessor);
-    this.#keepRoster(predecessor);
+    this.#launcher.note(predecessor);
   }
 
   #become(successor: Incarnation, served: Served): void {
@@ -544,15 +345,12 @@ export class Cluster implements BroadcastMember {
     this.#successor = null;
     this.#spec = successor.spec;
     this.#begin(successor);
-    this.#keepRoster(successor);
-    this.#table.reset();
-    this.#sessions.clear();
-    for (const report of served.shards) this.#table.update(report);
-    for (const session of served.sessions) this.#sessions.set(session.shardId, session);
+    this.#launcher.note(successor);
+    this.#facts.takeServed(served);
   }
 
   #noteServing(successor: Incarnation): void {
-    if (this.#table.allReady) this.#noteReady(successor);
+    if (this.#facts.table.allReady) this.#noteReady(successor);
     else this.#armWatchdog(successor);
   }
 
@@ -567,8 +365,8 @@ export class Cluster implements BroadcastMember {
   }
 
   /** The process that is to give its shards to other clusters, until `kept` or `given`; null: there is none. */
-  give(regroup: RegroupUnderWay): Incarnation | null {
-    if (this.#run !== null) this.#handoff = { step: 'booting', ...regroup };
+  give(handoff: HandoffUnderWay): Incarnation | null {
+    if (this.#run !== null) this.handingOver(handoff);
     return this.#run;
   }
 
@@ -585,14 +383,13 @@ export class Cluster implements BroadcastMember {
     if (run !== null) this.#setRetiring(run);
     this.#run = null;
     this.#rest = { state: 'stopped' };
-    this.#table.reset();
-    this.#sessions.clear();
+    this.#facts.forgetShards();
   }
 
   /** After `given`: resolves when no process is left, within about this time, ms. `isServing`: it has to be stopped. */
   async finished(withinMs: number, isServing: (run: Incarnation) => boolean): Promise<void> {
     await Promise.all(
-      [...this.#retiring].map((run) => (isServing(run) ? this.#end(run, true) : this.#retire(run, withinMs))),
+      [...this.#retiring].map((run) => (isServing(run) ? this.#ending.end(run, true) : this.retire(run, withinMs))),
     );
     await Promise.all([...this.#retiring].map(({ ended }) => ended));
     this.#handoff = null;
@@ -600,11 +397,9 @@ export class Cluster implements BroadcastMember {
   }
 
   /** Starts a process that waits for shards of others, until `taken` or `notTaken`. @throws LaunchError, file errors */
-  take(of: readonly string[], operator: boolean, reshard: boolean, regroup: RegroupUnderWay): Incarnation {
-    const extra = (id: string) => ({ handoff: { socketPath: this.socketOf(id), predecessors: of.length, reshard } });
-    const successor = this.#launch(this.#spec, extra, { operator, successorOf: of });
-    this.#successor = successor;
-    this.#handoff = { step: 'booting', ...regroup };
+  take(of: readonly string[], operator: boolean, reshard: boolean, handoff: HandoffUnderWay): Incarnation {
+    const successor = this.#launchTaker({ spec: this.#spec, operator, successorOf: of, reshard });
+    this.handingOver(handoff);
     // A process that gives to it may be told under the same number.
     this.#isSilent = true;
     return successor;
@@ -644,21 +439,17 @@ export class Cluster implements BroadcastMember {
     if (this.#run !== null) this.#tellSamples(this.#run);
   }
 
-  /** Where the step of a regroup is shown. */
-  note(step: HandoffStep): void {
-    if (this.#handoff !== null) this.#handoff.step = step;
+  note(step: HandoffStep | null): void {
+    if (step === null) this.#handoff = null;
+    else if (this.#handoff !== null) this.#handoff.step = step;
   }
 
-  /** Where a process listens for those that hand over to it. */
   socketOf(incarnation: string): string {
-    return join(this.#deps.socketDir, `${incarnation}.sock`);
+    return this.#launcher.socketOf(incarnation);
   }
 
-  /** Waits for the end of a process that has given all away. */
-  async #retire(predecessor: Incarnation, drainMs: number): Promise<void> {
-    await this.#orAfter(predecessor.ended, drainMs + RETIRE_MARGIN_MS);
-    predecessor.process.kill('SIGKILL');
-    await predecessor.ended;
+  retire(predecessor: Incarnation, drainMs: number): Promise<void> {
+    return this.#ending.retire(predecessor, drainMs);
   }
 
   /** Gives a handoff up, or, when it is too late for that, waits for its end. */
@@ -667,7 +458,6 @@ export class Cluster implements BroadcastMember {
     await this.#handoff?.over;
   }
 
-  /** Ready, down, or slow beyond `timeoutMs`. */
   async settled(timeoutMs = SETTLE_TIMEOUT_MS): Promise<void> {
     const { clock } = this.#deps;
     const until = clock.now() + timeoutMs;
@@ -717,7 +507,7 @@ export class Cluster implements BroadcastMember {
       if (run.readyAt === null && run.killedFor === null && !this.#stopping) {
         run.killedFor = message;
         run.cancelWatchdog();
-        void this.#end(run, false);
+        void this.#ending.end(run, false);
       }
       return;
     }
@@ -727,80 +517,32 @@ export class Cluster implements BroadcastMember {
 
   /** Writes how far the output was read, so that an adopting supervisor goes on there. */
   checkpoint(): void {
-    if (!this.#stopping) for (const run of this.#all) this.#keepRoster(run);
+    if (!this.#stopping) for (const run of this.#all) this.#launcher.note(run);
   }
 
-  /** Starts a process and writes it into the roster. @throws LaunchError, or what the file system throws */
-  #launch(
-    spec: BotSpec,
-    extra: (id: string) => Pick<ClusterBoot, 'resume' | 'handoff'>,
-    { operator, successorOf }: { operator: boolean; successorOf: readonly string[] },
-  ): Incarnation {
-    const { clock, roster, totalShards } = this.#deps;
-    const { id, dir } = newIncarnation(roster, this.id);
-    try {
-      const boot: ClusterBoot = {
-        clusterId: this.id,
-        incarnation: id,
-        shardIds: [...this.shardIds],
-        totalShards,
-        parkDir: dir,
-        timings: this.#timings,
-        ...extra(id),
-      };
-      const process = this.#deps.launch(spec, boot, join(dir, 'out.log'), join(dir, 'err.log'));
-      const spawnedAt = clock.now();
-      const offsets = { out: 0, err: 0 };
-      const run = this.#incarnation({
-        id,
-        spec,
-        dir,
-        process,
-        spawnedAt,
-        adopted: false,
-        operator,
-        offsets,
-        successorOf,
-      });
-      try {
-        this.#writeRoster(run);
-      } catch (error) {
-        process.kill('SIGKILL'); // nobody could find it again
-        throw error;
-      }
-      return run;
-    } catch (error) {
-      rmSync(dir, { recursive: true, force: true });
-      throw error;
-    }
-  }
-
-  #incarnation(options: Omit<IncarnationOptions, 'queue' | 'gate' | 'clock' | 'onLine' | 'onSkipped'>): Incarnation {
-    const { queue, gate } = this.#deps;
-    const run = new Incarnation({
-      ...options,
-      queue,
-      gate,
-      clock: this.#deps.clock,
-      onLine: (line) => this.#emit({ type: 'cluster.output', cluster: this.id, line }),
-      onSkipped: (bytes) => this.#emit({ type: 'cluster.output-skipped', cluster: this.id, bytes }),
+  /** Starts a process that waits for those that hand over to it. @throws LaunchError, or what the file system throws */
+  #launchTaker({
+    reshard,
+    ...request
+  }: {
+    spec: BotSpec;
+    operator: boolean;
+    successorOf: readonly string[];
+    reshard: boolean;
+  }): Incarnation {
+    const predecessors = request.successorOf.length;
+    const extra = (id: string): Pick<ClusterBoot, 'handoff'> => ({
+      handoff: { socketPath: this.socketOf(id), predecessors, reshard },
     });
-    run.ended = run.process.exited.then((exit) => this.#onExit(run, exit));
-    return run;
+    this.#successor = this.#launcher.launch({ ...request, extra });
+    return this.#successor;
   }
 
   /** From now on this process is the cluster. */
   #begin(run: Incarnation): void {
     this.#run = run;
     this.#message = null;
-    this.#notices.clear();
-    this.#sample = null;
-    this.#cpuPercent = null;
-  }
-
-  get #timings(): AgentTimings {
-    const { sampleIntervalMs, graceMs, checkpointMs } = this.#deps.settings;
-    return { sampleIntervalMs, graceMs, checkpointMs };
+    this.#facts.begin();
   }
 
   #takeHello(run: Incarnation, hello: Hello): void {
@@ -808,7 +550,7 @@ export class Cluster implements BroadcastMember {
     run.loggedIn ||= hello.discordJs !== null && hello.shards.length > 0;
     if (run !== this.#run) return; // not, or no longer, what the cluster is
     for (const report of hello.shards) this.#updateShard(run, report);
-    for (const session of hello.sessions) this.#sessions.set(session.shardId, session);
+    this.#facts.takeHello(hello);
   }
 
   #onFrame(run: Incarnation, frame: Exclude<AgentToSupervisor, Hello>): void {
@@ -838,11 +580,7 @@ export class Cluster implements BroadcastMember {
         }
         break;
       case 'sessions':
-        if (!isCluster) break;
-        for (const entry of frame.sessions) {
-          if ('session' in entry) this.#sessions.delete(entry.shardId);
-          else this.#sessions.set(entry.shardId, entry);
-        }
+        if (isCluster) this.#facts.takeSessions(frame.sessions);
         break;
       case 'sample':
         this.#takeSample(run, frame.sample);
@@ -855,11 +593,11 @@ export class Cluster implements BroadcastMember {
       case 'notice':
         if (frame.code === 'bundled-discord-js' || frame.code === 'no-discord-js') run.hooked = false;
         if (run !== this.#run) break;
-        this.#notices.set(frame.code, frame.text);
+        this.#facts.notices.set(frame.code, frame.text);
         this.#emit({ type: 'cluster.notice', cluster: this.id, code: frame.code, text: frame.text });
         break;
       case 'notice-over':
-        if (run === this.#run && this.#notices.delete(frame.code)) {
+        if (run === this.#run && this.#facts.notices.delete(frame.code)) {
           this.#emit({ type: 'cluster.notice-over', cluster: this.id, code: frame.code });
         }
         break;
@@ -890,7 +628,7 @@ export class Cluster implements BroadcastMember {
   }
 
   #updateShard(run: Incarnation, report: ShardReport, change?: Extract<AgentToSupervisor, { t: 'shard' }>): void {
-    const changed = this.#table.update(report) !== null;
+    const changed = this.#facts.table.update(report) !== null;
     const closeCode = change?.closeCode;
     if (changed) {
       this.#emit({
@@ -905,7 +643,7 @@ export class Cluster implements BroadcastMember {
       if (report.phase === 'guilds') run.desk.onReady(report.id);
     }
     if (report.phase === 'dead' && closeCode !== undefined) this.#onDeadShard(closeCode);
-    if (this.#table.allReady) this.#noteReady(run);
+    if (this.#facts.table.allReady) this.#noteReady(run);
   }
 
   #onDeadShard(closeCode: number): void {
@@ -913,7 +651,7 @@ export class Cluster implements BroadcastMember {
     if (message === null) return;
     this.#message = message;
     this.#emit({ type: 'cluster.fatal', cluster: this.id, closeCode, message });
-    this.#deps.onFatal(this, closeCode, message);
+    this.#deps.onFatal(closeCode, message);
   }
 
   #noteReady(run: Incarnation): void {
@@ -925,17 +663,12 @@ export class Cluster implements BroadcastMember {
   }
 
   #isReady(run: Incarnation): boolean {
-    return run.hooked === true ? this.#table.allReady : run.saidReady;
+    return run.hooked === true ? this.#facts.table.allReady : run.saidReady;
   }
 
   #takeSample(run: Incarnation, sample: Sample): void {
     if (run === this.#run && !run.ceding) {
-      const previous = this.#sample;
-      if (previous !== null && sample.uptimeMs > previous.uptimeMs) {
-        const cpu = sample.cpuUserMs + sample.cpuSystemMs - previous.cpuUserMs - previous.cpuSystemMs;
-        this.#cpuPercent = (100 * cpu) / (sample.uptimeMs - previous.uptimeMs);
-      }
-      this.#sample = sample;
+      this.#facts.takeSample(sample);
       for (const report of sample.shards) this.#updateShard(run, report);
     }
     // Figures are added up process by process: those of a successor wait until its predecessor has told its last. None
@@ -959,7 +692,7 @@ export class Cluster implements BroadcastMember {
     const { clock, settings } = this.#deps;
     run.cancelWatchdog = clock.after(settings.spawnTimeoutMs, () => {
       if (this.#run !== run || run.readyAt !== null) return;
-      if (this.#table.someWaitForUs) return this.#armWatchdog(run);
+      if (this.#facts.table.someWaitForUs) return this.#armWatchdog(run);
       const seconds = Math.round(settings.spawnTimeoutMs / 1_000);
       const what =
         run.link === null
@@ -977,73 +710,14 @@ export class Cluster implements BroadcastMember {
     run.process.kill('SIGKILL');
   }
 
-  async #end(run: Incarnation, park: boolean): Promise<void> {
-    const { clock, settings } = this.#deps;
-    const deadline = clock.now() + settings.stopTimeoutMs;
-    if (park && run.link !== null && run.hooked === true) {
-      await this.#park(run, settings.stopTimeoutMs * (1 - TERM_SHARE));
-    }
-    run.process.kill('SIGTERM');
-    await this.#orAfter(run.process.exited, deadline - clock.now());
-    run.process.kill('SIGKILL');
-    await this.#orAfter(run.process.exited, KILL_WAIT_MS);
-  }
-
-  async #park(run: Incarnation, timeoutMs: number): Promise<void> {
-    const parked = new Promise<Extract<AgentToSupervisor, { t: 'parked' }>>((resolve) => (run.onParked = resolve));
-    run.link?.send({ t: 'park', drainMs: Math.min(DRAIN_MS, timeoutMs / 2), snapshot: true });
-    const frame = await this.#orAfter(Promise.race([parked, run.process.exited.then(() => null)]), timeoutMs);
-    if (frame === null) return;
-    this.#emit({
-      type: 'cluster.parked',
-      cluster: this.id,
-      sessions: frame.sessions.length,
-      snapshot: frame.snapshot !== null,
-      tookMs: frame.tookMs,
-    });
-    run.hasParked = true;
-    const { sessions, snapshot } = frame;
-    if (snapshot === null) return;
-    const { clock, totalShards } = this.#deps;
-    const { shardIds } = this;
-    this.#saveSessions({ totalShards, shardIds, sessions, snapshot, form: 'snapshot', savedAt: clock.now() });
-  }
-
-  #saveSessions(saved: SavedSessions): void {
-    if (saved.sessions.length === 0 || saved.totalShards !== this.#deps.totalShards) return;
-    try {
-      this.#deps.sessions.save(saved);
-    } catch (error) {
-      const text = `sessions could not be saved (${(error as Error).message}); the next start identifies`;
-      this.#emit({ type: 'cluster.notice', cluster: this.id, code: 'snapshot-failed', text });
-    }
-  }
-
-  /** null when the time is over first. */
-  async #orAfter<T>(promise: Promise<T>, ms: number): Promise<T | null> {
-    let cancel = (): void => undefined;
-    const timeout = new Promise<null>((resolve) => {
-      cancel = this.#deps.clock.after(ms, () => resolve(null));
-    });
-    try {
-      return await Promise.race([promise, timeout]);
-    } finally {
-      cancel();
-    }
-  }
-
   async #onExit(run: Incarnation, exit: ProcessExit): Promise<void> {
-    const { clock, roster } = this.#deps;
-    const now = clock.now();
+    const now = this.#deps.clock.now();
     await run.release();
     // In the middle of a handoff only its end tells whether this process still was the cluster.
     if (this.#handoff !== null && !this.#retiring.has(run)) await this.#handoff.over;
-    // It may have ended on its own terms (grace time, signal by hand), or been killed: its sessions are there, or those
-    // that nobody could take from it.
-    if (run !== this.#successor && !run.hasParked && !this.#held) this.#collectLeft(run);
+    if (run !== this.#successor && !run.hasParked && !this.#held) this.#ending.collectLeft(run);
     run.discardResumeSnapshots();
-    roster.remove(run.id);
-    rmSync(run.dir, { recursive: true, force: true });
+    this.#launcher.forget(run);
     if (run === this.#successor) this.#successor = null;
     else if (this.#retiring.delete(run)) {
       this.#emit({ type: 'cluster.retired', cluster: this.id, pid: run.process.pid });
@@ -1055,8 +729,7 @@ export class Cluster implements BroadcastMember {
   #onEnd(run: Incarnation, reason: string, now: number): void {
     this.#tellSamples(run);
     this.#run = null;
-    this.#table.reset();
-    this.#sessions.clear();
+    this.#facts.forgetShards();
     this.#lastExit = reason;
     this.#emit({ type: 'cluster.exited', cluster: this.id, pid: run.process.pid, reason, expected: this.#stopping });
     this.#deps.onGone(this, this.#stopping ? 'is stopping' : `died (${reason})`);
@@ -1088,31 +761,6 @@ export class Cluster implements BroadcastMember {
       this.#retryIn(state, delayMs);
     });
     this.#rest = { state, retryAt: clock.now() + delayMs, cancel };
-  }
-
-  #collectLeft(run: Incarnation): void {
-    const left = readLeft(run.dir);
-    if (left !== null) this.#saveSessions(left);
-  }
-
-  /** On a full disk the entry stays as it was; each checkpoint tries again. */
-  #keepRoster(run: Incarnation): void {
-    try {
-      this.#writeRoster(run);
-    } catch {
-      // the disk check tells of it
-    }
-  }
-
-  /** @throws what the file system throws */
-  #writeRoster(run: Incarnation): void {
-    const { roster, totalShards } = this.#deps;
-    run.writeRoster(roster, {
-      clusterId: this.id,
-      shardIds: [...this.shardIds],
-      totalShards,
-      restarts: this.#restarts,
-    });
   }
 
   #emit(event: MasterEvent): void {
