@@ -25,6 +25,11 @@ const NO_DATABASE =
 const REPLAY_MS = 5_000;
 const NOT_USED: RemedyOutcome = { ok: true, text: 'not in use in this process' };
 
+/** A journal in which writes wait. */
+export interface LeftJournal {
+  journal: string;
+}
+
 /** What this process has of the data tier. Each part is opened when it is first used. */
 export class DataRuntime {
   readonly #settings: DataSettings | null;
@@ -59,6 +64,17 @@ export class DataRuntime {
   /** Takes up what an earlier process left behind. */
   async resumeDeferred(): Promise<void> {
     await this.#deferQueue();
+  }
+
+  /** What the next process has to know of the writes that wait here; undefined: none do. */
+  exportDeferred(): LeftJournal | undefined {
+    const journal = this.#opened?.pendingJournal ?? null;
+    return journal === null ? undefined : { journal };
+  }
+
+  /** The process before this one has left writes: they come before those of this one. */
+  async importDeferred({ journal }: LeftJournal): Promise<void> {
+    (await this.#deferQueue()).succeed(journal);
   }
 
   async defer(

@@ -17,7 +17,7 @@ import { dataOwner } from '../data/settings';
 import type { ClusterInfo, StopHandler } from '../ipc/sdk-bridge';
 import { BotChecks, type BotHealthCheck, type HealthCheckOptions } from './bot-checks';
 import { bridge } from './bridge';
-import type { DataRuntime } from './data';
+import type { DataRuntime, LeftJournal } from './data';
 import { hasLeftWrites } from './left-writes';
 
 export { DataError, type DataErrorCode } from '../data/data-error';
@@ -205,6 +205,16 @@ export function onStop(handler: StopHandler): () => void {
 /** Whatever goes wrong comes as a rejection. */
 async function attempt<T>(work: () => Promise<T>): Promise<T> {
   return work();
+}
+
+// A guild's deferred writes keep their order over a handoff, too.
+try {
+  bridge()?.handoff?.register('botctl:deferred', {
+    export: () => runtime?.exportDeferred(),
+    import: (left) => data().importDeferred(left as LeftJournal),
+  });
+} catch {
+  // another copy of this module in the same process has done so
 }
 
 if (cluster !== null && hasLeftWrites(process.env, OWNER)) {

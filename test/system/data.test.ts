@@ -165,6 +165,45 @@ it('writes left by a killed cluster while Postgres is down are taken up by the n
   expect((await ended).code).toBe(0);
 });
 
+/** Databases that answer and take no writes. */
+async function readOnly(on: boolean): Promise<void> {
+  const name = 'default_transaction_read_only';
+  await sql(0, on ? `ALTER SYSTEM SET ${name} = on` : `ALTER SYSTEM RESET ${name}`);
+  await sql(0, 'SELECT pg_reload_conf()');
+}
+
+it('a cluster is handed over while no write can land: those of each guild land in their order', async () => {
+  botctl.start();
+  await botctl.untilReady();
+  sandbox.setRate(100);
+  await until(() => sandbox.report().answered >= 50);
+  await readOnly(true);
+  await botctl.untilStatus(({ data }) => (data?.deferred?.pending ?? 0) >= 30);
+  expect(await botctl.cli('restart', '--cluster', '0')).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('handed over') as string,
+  });
+  const { answered } = sandbox.report();
+  await until(() => sandbox.report().answered >= answered + 100);
+  await readOnly(false);
+  sandbox.setRate(0);
+  await settled(sandbox);
+  await untilKept();
+  for (let shard = 0; shard < DATABASES; shard++) {
+    // Each write of a guild begins when the one before it is committed; ids of interactions only grow.
+    const landed = await sql<{ guild: string; interactions: string[] }>(
+      shard,
+      `SELECT guild_id::text AS guild, array_agg(interaction::text ORDER BY xmin::text::bigint) AS interactions
+       FROM answer GROUP BY 1`,
+    );
+    for (const { interactions } of landed) expect(interactions).toEqual(inOrder(interactions));
+  }
+});
+
+function inOrder(ids: readonly string[]): string[] {
+  return [...ids].sort((a, b) => Number(BigInt(a) - BigInt(b)));
+}
+
 it('a start is refused when the databases are in another order, with one sentence', async () => {
   const first = botctl.start();
   await botctl.untilReady();

@@ -27,6 +27,8 @@ const SEGMENT_BYTES = { min: 128 * 1024, max: 8 * MIB };
 const PATIENCE_MS = 2_000;
 /** Executions under way that `close` waits for, ms. */
 const CLOSE_MS = 10_000;
+/** How often it is looked whether the process before this one has ended, ms. */
+const ELDER_MS = 100;
 
 /**
  * Durable write queue: a statement is executed now if the guild's database shard is up, else kept on disk and executed
@@ -38,6 +40,8 @@ export class DeferQueue {
   #counters = { replayed: 0, duplicates: 0, rejected: 0 };
   #state: 'open' | 'closed' = 'open';
   #adopting: Promise<unknown> = Promise.resolve();
+  /** Processes before this one whose statements come first. */
+  #elders = 0;
   #closing: Promise<void> | null = null;
   readonly #drained = new Set<() => void>();
   readonly #stored: Allowance;
@@ -163,6 +167,28 @@ export class DeferQueue {
     return adopted;
   }
 
+  /** Names what is pending, for the process that takes over from this one (`succeed`); null: nothing is. */
+  get pendingJournal(): string | null {
+    return this.#stored.entries === 0 ? null : this.folder.born;
+  }
+
+  /**
+   * Puts the statements of the process before this one first: from now on all are kept, until that process has ended and
+   * what it left is taken over.
+   * @param journal its `pendingJournal`
+   */
+  succeed(journal: string): void {
+    this.#elders += 1;
+    const held = Promise.all([this.#lanes.hold(), this.#replayer.hold()]);
+    this.#adopting = Promise.all([this.#adopting, held])
+      .then(() => this.#takeElder(journal))
+      .catch((error: unknown) => {
+        const message = `what the process before this one has deferred is left to others (${codeOf(error)})`;
+        this.options.log('error', message);
+      })
+      .finally(() => this.#endHold());
+  }
+
   /** Tries what is pending without further delay. Returns how many entries are left: 0, unless the time (ms) was over. */
   async flush({ timeoutMs }: { timeoutMs: number }): Promise<number> {
     this.#replayer.hurry();
@@ -202,13 +228,36 @@ export class DeferQueue {
 
   async #adopt(accepts: (owner: string) => boolean): Promise<number> {
     if (this.#state !== 'open') return 0;
+    const entries = await this.#load(await this.folder.adopt(accepts));
+    this.#takeIn(entries);
+    return entries.length;
+  }
+
+  /** Makes files that were taken over ours; returns what is pending in them. */
+  async #load(files: readonly string[]): Promise<Entry[]> {
+    if (files.length === 0) return [];
     const { dir, owner, log, sync = fdatasync } = this.options;
-    const files = await this.folder.adopt(accepts);
-    if (files.length === 0) return 0;
     const loaded = await loadSegments(files, { dir, owner, sync, log, settled: await deadLetterIds(dir) });
     for (const segment of loaded.segments) this.journal.include(segment);
-    this.#takeIn(loaded.entries);
-    return loaded.entries.length;
+    return loaded.entries;
+  }
+
+  async #takeElder(journal: string): Promise<void> {
+    while (this.#state === 'open') {
+      const files = await this.folder.adoptElder(journal);
+      if (files !== null) {
+        this.#lanes.restoreBefore(await this.#load(files));
+        return;
+      }
+      await new Promise<void>((resolve) => void this.#clock.after(ELDER_MS, resolve));
+    }
+  }
+
+  #endHold(): void {
+    this.#elders -= 1;
+    if (this.#elders > 0 || this.#state !== 'open') return;
+    this.#lanes.release();
+    this.#replayer.release();
   }
 
   #takeIn(entries: readonly Entry[]): void {

@@ -33,6 +33,8 @@ export class GuildLanes {
   readonly #lanes = new Map<bigint, Lane>();
   readonly #driving = new Set<Promise<void>>();
   #closing = false;
+  /** Statements of a process before this one come first. */
+  #held = false;
 
   constructor(private readonly options: GuildLanesOptions) {}
 
@@ -48,6 +50,30 @@ export class GuildLanes {
     items.push({ entry, stored: Promise.resolve(true) });
   }
 
+  /** From now on everything is stored. Resolves when what was begun is over. */
+  async hold(): Promise<void> {
+    this.#held = true;
+    await Promise.all(this.#driving);
+  }
+
+  /** Takes in entries of a process before this one, in their order: they come before all others. Only while held. */
+  restoreBefore(entries: readonly Entry[]): void {
+    const before = new Map<bigint, Item[]>();
+    for (const entry of entries) {
+      this.options.allowances.stored.force(entry.record.length);
+      const items = before.get(entry.guildId) ?? [];
+      items.push({ entry, stored: Promise.resolve(true) });
+      before.set(entry.guildId, items);
+    }
+    for (const [guildId, items] of before) this.#lane(guildId).items.unshift(...items);
+  }
+
+  /** Ends `hold`. */
+  release(): void {
+    this.#held = false;
+    this.resume();
+  }
+
   /** Begins with what was restored. */
   resume(): void {
     for (const lane of this.#lanes.values()) if (lane.storing) this.options.replayer.take(lane);
@@ -58,7 +84,8 @@ export class GuildLanes {
     const { target, replayer, allowances } = this.options;
     const lane = this.#lane(entry.guildId);
     const idle = lane.items.length === 0;
-    const store = idle ? this.#closing || replayer.isDown(shardOf(target, entry.guildId)) : lane.storing;
+    const isLater = this.#closing || this.#held;
+    const store = idle ? isLater || replayer.isDown(shardOf(target, entry.guildId)) : lane.storing;
     return new Promise((resolve, reject) => {
       const item: DirectItem = { entry, stored: null, caller: { resolve, reject } };
       if (!store && !allowances.direct.take(entry.record.length)) {
@@ -99,8 +126,8 @@ export class GuildLanes {
   async #drive(lane: Lane): Promise<void> {
     const { target, allowances, onDuplicate } = this.options;
     for (let item = first(lane); item !== null; item = first(lane)) {
-      const result =
-        this.#closing || lane.held.length > 0 ? null : await this.#patiently(executeOnce(target, item.entry));
+      const isLater = this.#closing || this.#held || lane.held.length > 0;
+      const result = isLater ? null : await this.#patiently(executeOnce(target, item.entry));
       if (result === null || (result.outcome === 'failed' && result.fault !== 'statement')) {
         this.#storeAll(lane, result);
         return;

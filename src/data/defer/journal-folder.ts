@@ -9,6 +9,8 @@ const NAME = /^(?<owner>[\w.-]+)~(?<pid>\d+)~(?<startTime>\w+)~(?<born>\d+-[0-9a
 const OWNER = /^\w[\w.-]{0,63}$/;
 const SEGMENT = /^\d{10}\.log$/;
 const ADOPTED = /^adopted-\d{6}$/;
+/** What was adopted, and comes before the files of the folder itself. */
+const ELDER = /^elder-\d{6}$/;
 /** Process 0 is none: the journal belongs to whoever comes. */
 const NOBODY = { pid: 0, startTime: '0' };
 
@@ -58,17 +60,36 @@ export class JournalFolder {
     return this.#path;
   }
 
+  /** Names the journal for good, whoever has it. */
+  get born(): string {
+    return this.name.born;
+  }
+
   /**
    * Takes over the journals of dead processes whose owner's name is accepted.
    * @returns their files, oldest first @throws Error of the disk
    */
-  async adopt(accepts: (owner: string) => boolean): Promise<string[]> {
-    const names = (await readdir(this.dir)).flatMap((text) => parse(text) ?? []);
-    const dead = names.filter((name) => accepts(name.owner) && startTimeOf(name.pid) !== name.startTime);
+  adopt(accepts: (owner: string) => boolean): Promise<string[]> {
+    return this.#adopt(({ owner }) => accepts(owner), 'adopted');
+  }
+
+  /**
+   * Takes over one journal, whose statements come before our own, once its process is dead.
+   * @returns its files, oldest first; none when another one has it, or there is none any more; null: its process lives.
+   * @throws Error of the disk
+   */
+  async adoptElder(born: string): Promise<string[] | null> {
+    const elder = (await namesIn(this.dir)).find((name) => name.born === born);
+    if (elder !== undefined && isAlive(elder)) return null;
+    return this.#adopt((name) => name.born === born, 'elder');
+  }
+
+  async #adopt(accepts: (name: Name) => boolean, as: 'adopted' | 'elder'): Promise<string[]> {
+    const dead = (await namesIn(this.dir)).filter((name) => accepts(name) && !isAlive(name));
     const files: string[] = [];
     for (const name of dead.sort((a, b) => a.born.localeCompare(b.born, 'en', { numeric: true }))) {
       this.#adopted += 1;
-      const target = join(this.path, `adopted-${String(this.#adopted).padStart(6, '0')}`);
+      const target = join(this.path, `${as}-${String(this.#adopted).padStart(6, '0')}`);
       if (await renamed(join(this.dir, format(name)), target)) files.push(...(await listSegments(target)));
     }
     if (files.length > 0) {
@@ -90,7 +111,7 @@ export class JournalFolder {
       moved.push(target);
     }
     for (const { name } of await readdir(this.path, { withFileTypes: true })) {
-      if (ADOPTED.test(name)) await rm(join(this.path, name), { recursive: true, force: true });
+      if (ADOPTED.test(name) || ELDER.test(name)) await rm(join(this.path, name), { recursive: true, force: true });
     }
     await syncFolder(this.path);
     return moved;
@@ -111,19 +132,28 @@ export class JournalFolder {
 
 /** Whose journals lie there, and whether the process of each still lives. @throws Error of the disk */
 export async function listJournals(dir: string): Promise<{ owner: string; alive: boolean }[]> {
-  const names = await readdir(dir).catch((error: unknown) => {
+  const names = await namesIn(dir).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []; // nobody has deferred anything yet
     throw error;
   });
-  return names
-    .flatMap((text) => parse(text) ?? [])
-    .map(({ owner, pid, startTime }) => ({ owner, alive: startTimeOf(pid) === startTime }));
+  return names.map((name) => ({ owner: name.owner, alive: isAlive(name) }));
+}
+
+async function namesIn(dir: string): Promise<Name[]> {
+  return (await readdir(dir)).flatMap((text) => parse(text) ?? []);
+}
+
+function isAlive({ pid, startTime }: Name): boolean {
+  return startTimeOf(pid) === startTime;
 }
 
 /** The files in a folder in the order of what is in them; removes rewrites that were not finished. */
 async function listSegments(folder: string): Promise<string[]> {
   const items = (await readdir(folder, { withFileTypes: true })).sort(byName);
   const files: string[] = [];
+  for (const item of items) {
+    if (item.isDirectory() && ELDER.test(item.name)) files.push(...(await listSegments(join(folder, item.name))));
+  }
   for (const item of items) {
     if (item.isFile() && SEGMENT.test(item.name)) files.push(join(folder, item.name));
     else if (item.isFile() && item.name.endsWith('.tmp')) await rm(join(folder, item.name), { force: true });

@@ -33,6 +33,7 @@ export class Replayer {
   readonly #running = new Set<Promise<void>>();
   readonly #timers = new Set<() => void>();
   #stopped = false;
+  #held = false;
 
   constructor(private readonly options: ReplayerOptions) {}
 
@@ -51,6 +52,17 @@ export class Replayer {
   /** Somebody else found that a shard does not answer. */
   failed(shard: number, error: unknown): void {
     if (this.#shard(shard).fail()) this.options.log('warn', `database shard ${shard} fails (${codeOf(error)})`);
+  }
+
+  /** Begins nothing until `release`; resolves when all that was begun is over. */
+  async hold(): Promise<void> {
+    this.#held = true;
+    await Promise.all(this.#running);
+  }
+
+  release(): void {
+    this.#held = false;
+    for (const queue of [...this.#shards.values()]) this.#pump(queue);
   }
 
   /** Does not wait any longer for shards that failed. */
@@ -99,7 +111,7 @@ export class Replayer {
 
   #pump(queue: ShardQueue): void {
     for (const lane of queue.ready) {
-      if (this.#stopped || !queue.free) return;
+      if (this.#stopped || this.#held || !queue.free) return;
       queue.ready.delete(lane);
       const end = queue.begin();
       const step = this.#step(lane, queue).then((waitMs) => {
