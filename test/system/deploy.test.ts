@@ -5,7 +5,7 @@ import { Sandbox } from '../../src/sandbox';
 import { until } from '../support/until';
 import { Botctl } from './support/botctl';
 
-const SHARDS = 4;
+const SHARDS = 3;
 const ROOT = resolve(__dirname, '../..');
 
 /** Every way to be bad takes 10 to 15 s: `npm run chaos:deploy` tries them all. */
@@ -89,7 +89,7 @@ describe('botctl deploy', () => {
     write({ name: 'first' });
     expect(await succeed('deploy', '--rolling')).toMatch(/all clusters run release [0-9a-f]{12}/);
     const { current, releases } = await listed();
-    expect(releases[0]).toMatchObject({ id: current, clusters: [0, 1, 2, 3] });
+    expect(releases[0]).toMatchObject({ id: current, clusters: [0, 1, 2] });
     expect(await succeed('deploy')).toMatch(/all clusters run release [0-9a-f]{12} already/);
   });
 

@@ -5,7 +5,7 @@ import { until } from '../support/until';
 import { Botctl, type BotctlOptions } from './support/botctl';
 import { settled } from './support/settled';
 
-const SHARDS = 8;
+const SHARDS = 6;
 
 describe('the end of a supervisor', () => {
   let sandbox: Sandbox;
@@ -55,7 +55,6 @@ describe('the end of a supervisor', () => {
     expect(clusters.map((cluster) => cluster.shards)).toEqual([
       [0, 1, 2],
       [3, 4, 5],
-      [6, 7],
     ]);
     await until(() => sandbox.report().answered >= 200);
     sandbox.setRate(0);
