@@ -9,6 +9,7 @@ import {
   type BotFacts,
   type CheckFact,
   type IncidentDesk,
+  type IncidentType,
   type Look,
   type Occurrence,
   type Outcome,
@@ -51,6 +52,8 @@ const CLOSED_TO_RESUME = 4_200;
 
 /** Looked at more often here than by the health checks, so that nobody waits three rounds of those. */
 const FAST: ReadonlySet<string> = new Set(['discord', 'shards', 'postgres', 'redis', 'memory', 'disk']);
+/** Rules that tell of the end of a process. */
+const DEATHS: ReadonlySet<string> = new Set<IncidentType>(['cluster-crash', 'cluster-hung', 'crash-loop']);
 /** What rules of their own see to. */
 const SEEN_OTHERWISE: ReadonlySet<string> = new Set(['event-loop', 'identify-budget', ...FAST]);
 
@@ -130,6 +133,7 @@ export class IncidentWatch {
     const occurrence = occurrenceOf(event, systemClock.now());
     if (occurrence !== null) this.#incidents.occurred(occurrence);
     else if (event.type === 'cluster.fatal' || event.type === 'gateway.gate') this.#incidents.lookSoon();
+    else if (event.type === 'cluster.notice' && event.code === 'interactions-lost') this.#noteLoss(event);
   }
 
   /** An embedded server died; it is being started again. */
@@ -159,6 +163,14 @@ export class IncidentWatch {
       ],
       complete: facts !== null && seenFor > config.incidents.interval,
     };
+  }
+
+  /** Belongs to what has ended the cluster's process before this one. */
+  #noteLoss({ cluster, text }: Extract<MasterEvent, { type: 'cluster.notice' }>): void {
+    const death = this.#incidents
+      .known()
+      .find(({ rule, affected }) => DEATHS.has(rule) && affected.includes(`cluster:${cluster}`));
+    if (death !== undefined) this.#incidents.note(death.id, { kind: 'note', text: `cluster ${cluster}: ${text}` });
   }
 
   #onOutcome(outcome: Outcome): void {

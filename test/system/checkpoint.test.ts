@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { IncidentList } from '../../src/control/incidents';
 import { Sandbox } from '../../src/sandbox';
 import { until } from '../support/until';
 import { Botctl } from './support/botctl';
@@ -116,5 +117,10 @@ describe('a process that is killed', () => {
     );
     const counts = after.map(({ notices }) => Number(told.exec(notices.join())?.[1]));
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(outstanding);
+    // And in the history of what has killed them.
+    const { incidents } = JSON.parse((await botctl.cli('incidents', 'list', '--all', '--json')).stdout) as IncidentList;
+    const timelines = incidents.filter(({ rule }) => rule === 'cluster-crash').flatMap(({ timeline }) => timeline);
+    const lost = timelines.flatMap(({ kind, text }) => (kind === 'note' ? Number(told.exec(text)?.[1] ?? 0) : []));
+    expect(lost.reduce((sum, count) => sum + count, 0)).toBe(outstanding);
   });
 });
