@@ -1,14 +1,9 @@
-import { statfsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import type { Config } from '../config';
 import { ControlError, type Progress } from '../control/contract';
 import type { DeployRequest, DeployStatus, RollbackRequest, RolloutOrder } from '../control/deploy-contract';
 import {
-  bootOnce,
-  checkFacts,
   DeployError,
-  endLeftover,
   isOver,
   LIVE,
   newRollout,
@@ -17,41 +12,26 @@ import {
   releaseOf,
   Rollout,
   RolloutRecord,
-  type CheckResult,
   type DeployEvent,
-  type DeployEventListener,
   type Fleet,
   type Release,
-  type ReleaseStore,
   type RolloutKind,
   type RolloutSettings,
   type RolloutState,
 } from '../deploy';
-import { memoryRoom } from '../health/memory-room';
 import type { HealthView } from '../health';
-import type { GatewayBot } from '../ipc/messages';
 import type { Metrics } from '../metrics';
 import type { BotSpec } from '../sharding/bot-spec';
-import type { Clock } from '../sharding/clock';
 import type { MasterEvent } from '../sharding/events';
-import type { Master } from '../sharding/master';
+import { DeployPreflight, type DeployPreflightOptions } from './deploy-preflight';
 import { rolloutStatus } from './deploy-status';
 import type { ReleaseSpecs } from './releases';
 import { baseline, clusterTotals } from './rollout-readings';
 
-export interface DeploymentsOptions {
-  config: Config;
-  store: ReleaseStore;
+export interface DeploymentsOptions extends DeployPreflightOptions {
   specs: ReleaseSpecs;
-  master: () => Master;
   metrics: Metrics;
   health: () => HealthView | null;
-  /** What is wrong at the moment, a sentence each. */
-  openIncidents: () => string[];
-  gateway: GatewayBot;
-  discordApi: string;
-  clock: Clock;
-  emit: DeployEventListener;
   /** Reads the config again and tells how clusters are run by it. */
   reload: (specs: ReleaseSpecs, tell: (text: string) => void) => Promise<ReleaseSpecs>;
 }
@@ -76,6 +56,7 @@ const AT_ONCE = { pauseMs: 0, stabilityMs: 0 };
 export class Deployments {
   readonly #options: DeploymentsOptions;
   readonly #record: RolloutRecord;
+  readonly #preflight: DeployPreflight;
   readonly #followers = new Set<Tell>();
   readonly #abort = new AbortController();
   #specs: ReleaseSpecs;
@@ -91,7 +72,7 @@ export class Deployments {
     this.#specs = options.specs;
     this.#record = new RolloutRecord(join(options.config.stateDir, 'deploy'));
     this.#last = this.#record.history()[0] ?? null;
-    endLeftover(this.#bootDir, options.clock);
+    this.#preflight = new DeployPreflight(options);
   }
 
   /** Before the clusters are started: each belongs to the release on which an unfinished rollout has it. */
@@ -147,7 +128,9 @@ export class Deployments {
         tell({ done: true, ok: true, text: `all clusters run release ${release.id} already` });
         return;
       }
-      await this.#check(release, request.force, tell);
+      this.#preflight.check(release, request.force, tell);
+      const spec = this.#specs.of(release.id);
+      if (spec !== null) await this.#boot(spec, tell);
       if (request.checkOnly) {
         tell({ done: true, ok: true, text: `release ${release.id} is ready to be deployed` });
         return;
@@ -398,71 +381,9 @@ export class Deployments {
     return true;
   }
 
-  /** @throws ControlError with the first check that says no */
-  async #check(release: Release, force: boolean, tell: Tell): Promise<void> {
-    const { config } = this.#options;
-    const clusters = this.#options.master().view().clusters;
-    const sizes = clusters.map(({ sample }) => sample?.rssBytes ?? 0).sort((a, b) => b - a);
-    const room = memoryRoom();
-    const unready = clusters
-      .filter(({ state }) => state !== 'ready')
-      .map(({ id, state, message }) => `cluster ${id} is ${state}${message === null ? '' : ` (${message})`}`);
-    const results = checkFacts({
-      damage: this.#options.store.damage(release),
-      unready,
-      openIncidents: this.#options.openIncidents(),
-      surgeBytes: sizes.slice(0, config.deploy.batch).reduce((sum, size) => sum + size, 0),
-      memoryFreeBytes: room.limitBytes - room.usedBytes,
-      diskFreeBytes: freeDisk(config.stateDir),
-      identifiesLeft: this.#options.master().view().identify.budget?.remaining ?? null,
-      shards: clusters.reduce((sum, { shards }) => sum + shards.length, 0),
-    });
-    for (const result of results) this.#report(result, release.id, force, tell);
-    const spec = this.#specs.of(release.id);
-    if (spec !== null) await this.#boot(spec, tell);
-  }
-
-  #report({ name, ok, text, canForce }: CheckResult, release: string, force: boolean, tell: Tell): void {
-    const forced = !ok && canForce && force;
-    tell({ done: false, text: `check ${name}: ${text}${forced ? ' (forced)' : ''}` });
-    if (ok || forced) return;
-    this.#options.emit({ type: 'deploy.refused', to: release, reason: text });
-    throw new ControlError(409, `Not deployed: ${text}.`, canForce ? 'To go on all the same: --force' : undefined);
-  }
-
   /** @throws ControlError when the bot does not get as far as `login()` */
-  async #boot(spec: BotSpec, tell: Tell): Promise<void> {
-    const { config, gateway, discordApi, clock } = this.#options;
-    tell({ done: false, text: 'check boot: a process of it starts, up to login()' });
-    const [first] = this.#options.master().clusters;
-    const outcome = await bootOnce({
-      spec,
-      shardIds: first?.shardIds ?? [0],
-      totalShards: this.#options.master().view().totalShards,
-      discordApi,
-      gateway,
-      dir: this.#bootDir,
-      timeoutMs: config.deploy.bootTimeout,
-      clock,
-      signal: this.#abort.signal,
-    });
-    if (outcome.ok) {
-      tell({
-        done: false,
-        text: `check boot: it gets as far as login()${outcome.note === null ? '' : `; ${outcome.note}`}`,
-      });
-      return;
-    }
-    this.#options.emit({ type: 'deploy.refused', to: spec.release, reason: outcome.reason });
-    const readOnly = /EACCES|EROFS|EPERM/.test(outcome.reason);
-    const hint = readOnly
-      ? 'A release is read-only: name what the bot writes beside its code in deploy.shared'
-      : undefined;
-    throw new ControlError(409, `Not deployed: the bot does not boot: ${outcome.reason}.`, hint);
-  }
-
-  get #bootDir(): string {
-    return join(this.#options.config.stateDir, 'deploy', 'preflight');
+  #boot(spec: BotSpec, tell: Tell): Promise<void> {
+    return this.#preflight.boot(spec, tell, this.#abort.signal);
   }
 
   #clusters(): { id: number; release: string; guilds: number }[] {
@@ -579,15 +500,6 @@ function conclude(state: RolloutState, tell: Tell): void {
     case 'running':
     case 'rolling-back':
       return tell({ done: true, ok: false, text: 'the supervisor ends; the rollout goes on when it is started again' });
-  }
-}
-
-function freeDisk(dir: string): number | null {
-  try {
-    const { bavail, bsize } = statfsSync(dir);
-    return bavail * bsize;
-  } catch {
-    return null;
   }
 }
 
