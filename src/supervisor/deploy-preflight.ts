@@ -41,7 +41,7 @@ export class DeployPreflight {
   }
 
   /** May this release be deployed now? @throws ControlError with the first check that says no */
-  check(release: Release, force: boolean, tell: Tell): void {
+  async check(release: Release, force: boolean, tell: Tell): Promise<void> {
     const { config, master, store } = this.options;
     const { clusters, identify } = master().view();
     const sizes = clusters.map(({ sample }) => sample?.rssBytes ?? 0).sort((a, b) => b - a);
@@ -50,7 +50,7 @@ export class DeployPreflight {
       .filter(({ state }) => state !== 'ready')
       .map(({ id, state, message }) => `cluster ${id} is ${state}${message === null ? '' : ` (${message})`}`);
     const results = checkFacts({
-      damage: store.damage(release),
+      damage: await store.damage(release),
       unready,
       openIncidents: this.options.openIncidents(),
       surgeBytes: sizes.slice(0, config.deploy.batch).reduce((sum, size) => sum + size, 0),

@@ -66,6 +66,7 @@ export class Deployments {
   /** What keeps deploys away, a sentence. */
   #busy: string | null = null;
   #doing: string | null = null;
+  #pruning: Promise<unknown> = Promise.resolve();
 
   constructor(options: DeploymentsOptions) {
     this.#options = options;
@@ -90,7 +91,7 @@ export class Deployments {
   goOn(): void {
     const state = this.#record.read();
     if (state === null) {
-      this.#prune();
+      this.#tidy();
       return;
     }
     const releases = new Map(this.#clusters().map(({ id, release }) => [id, release]));
@@ -128,7 +129,7 @@ export class Deployments {
         tell({ done: true, ok: true, text: `all clusters run release ${release.id} already` });
         return;
       }
-      this.#preflight.check(release, request.force, tell);
+      await this.#preflight.check(release, request.force, tell);
       const spec = this.#specs.of(release.id);
       if (spec !== null) await this.#boot(spec, tell);
       if (request.checkOnly) {
@@ -150,7 +151,7 @@ export class Deployments {
       const spec = this.#specs.of(to);
       if (spec === null) throw new ControlError(404, `Release ${to} is gone.`, 'See: botctl releases');
       const release = this.#options.store.get(to);
-      const damage = release === null ? null : this.#options.store.damage(release);
+      const damage = release === null ? null : await this.#options.store.damage(release);
       if (damage !== null) throw new ControlError(409, `${damage}.`, 'Choose another: botctl releases');
       await this.#boot(spec, tell);
       const waiting = this.#clusters().filter((cluster) => cluster.release !== to);
@@ -262,6 +263,7 @@ export class Deployments {
     this.#abort.abort();
     this.#rollout?.suspend();
     await this.#running?.catch(() => undefined);
+    await this.#pruning;
   }
 
   #newState(kind: RolloutKind, about: About): RolloutState {
@@ -319,7 +321,7 @@ export class Deployments {
         this.#rollout = null;
         this.#running = null;
         this.#doing = null;
-        this.#prune();
+        this.#tidy();
       }
     })();
     return this.#running;
@@ -460,18 +462,19 @@ export class Deployments {
   }
 
   /** Removes releases that are neither run nor among the newest. @throws Error of the disk */
-  prune(): { removed: number } {
-    const { store, config } = this.#options;
-    const inUse = new Set(this.#clusters().map(({ release }) => release));
-    return { removed: store.prune(config.deploy.keep, inUse).length };
+  prune(): Promise<{ removed: number }> {
+    const pruned = this.#pruning.then(async () => {
+      const { store, config } = this.#options;
+      const inUse = new Set(this.#clusters().map(({ release }) => release));
+      return { removed: (await store.prune(config.deploy.keep, inUse)).length };
+    });
+    this.#pruning = pruned.catch(() => undefined);
+    return pruned;
   }
 
-  #prune(): void {
-    try {
-      this.prune();
-    } catch {
-      // full or read-only: the next time
-    }
+  /** What cannot be removed, on a full or read-only disk, is the next time. */
+  #tidy(): void {
+    void this.prune().catch(() => undefined);
   }
 }
 

@@ -94,7 +94,7 @@ describe('releases', () => {
     const made = await make();
     put('bot.js', 'console.log(2)');
     expect(textOf(made, 'bot.js')).toBe('console.log(1)');
-    expect(store.damage(made.release)).toBeNull();
+    expect(await store.damage(made.release)).toBeNull();
   });
 
   it('cannot be written to, and say so when somebody did', async () => {
@@ -103,7 +103,7 @@ describe('releases', () => {
     expect(statSync(inRelease(made, 'lib')).mode & 0o222).toBe(0);
     chmodSync(inRelease(made, 'bot.js'), 0o644);
     writeFileSync(inRelease(made, 'bot.js'), 'console.log(3)');
-    expect(store.damage(made.release)).toMatch(/is not what it was when it was made/);
+    expect(await store.damage(made.release)).toMatch(/is not what it was when it was made/);
     rmSync(join(store.dir, made.release.id, 'release.json'));
     expect(store.get(made.release.id)).toBeNull();
   });
@@ -133,7 +133,7 @@ describe('releases', () => {
     expect(textOf(made, 'node_modules/pkg/index.js')).toBe('patched\n');
     expect(readFileSync(join(root, 'node_modules/pkg/index.js'), 'utf8')).toBe('pkg');
     expect([textOf(made, 'dist.js'), printed]).toEqual(['built\n', 'building\n']);
-    expect(store.damage(made.release)).toBeNull();
+    expect(await store.damage(made.release)).toBeNull();
   });
 
   it('a build that fails leaves nothing behind, and shows what it printed', async () => {
@@ -189,7 +189,7 @@ describe('releases', () => {
     expect(said.filter((line) => line.includes('leads out'))).toEqual([
       `out leads out of the folder, to ${dir}: all releases share what is there`,
     ]);
-    expect(store.damage(made.release)).toBeNull();
+    expect(await store.damage(made.release)).toBeNull();
   });
 
   it('share what deploy.shared names, also when it is not there yet', async () => {
@@ -258,7 +258,7 @@ describe('releases', () => {
     store.setCurrent(oldest, 1);
     store.setCurrent(second, 2);
     expect(store.current).toEqual({ current: second, previous: oldest, since: 2 });
-    expect(store.prune(2, new Set([third]))).toEqual([fourth]);
+    expect(await store.prune(2, new Set([third]))).toEqual([fourth]);
     expect(store.list().map(({ id }) => id)).toEqual([newest, fifth, third, second, oldest]);
     expect(leftovers()).toEqual([]);
     expect(() => store.find('zzz')).toThrow('there is no release zzz');
@@ -266,7 +266,7 @@ describe('releases', () => {
   });
 
   it('that a killed process left half made are swept away, those of a living one are not', async () => {
-    const mine = store.draft();
+    const mine = await store.draft();
     mkdirSync(join(store.dir, '.new-999999999-1-abcdef'));
     await make();
     expect(leftovers()).toEqual([mine.split('/').at(-1)]);

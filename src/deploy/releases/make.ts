@@ -48,11 +48,11 @@ const LOOKS_WRITTEN = /\.(sqlite3?|db|log)(-wal|-shm|-journal)?$/i;
 
 /** Makes a release of a folder or a commit, or finds the one that has the same code. @throws DeployError */
 export async function makeRelease(options: MakeOptions): Promise<Made> {
-  const draft = options.store.draft();
+  const draft = await options.store.draft();
   try {
     return await new Making(options, draft).run();
   } finally {
-    options.store.discard(draft);
+    await options.store.discard(draft);
   }
 }
 
@@ -94,7 +94,7 @@ class Making {
       digest: build === null ? sourceDigest : digestTree(this.#app, entries),
     };
     this.options.signal.throwIfAborted();
-    store.add(this.draft, release, entries);
+    await store.add(this.draft, release, entries);
     say(`release ${id} made: ${result.copied} files copied, ${result.linked} linked`);
     return { release, isNew: true };
   }

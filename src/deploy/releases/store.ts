@@ -1,11 +1,14 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { chmod, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate as breathe } from 'node:timers/promises';
 import { writeFileWhole } from '../write-file';
 import { DeployError } from '../deploy-error';
 import { processStartTime } from '../../ipc/process-start-time';
-import { digestTree } from './digest';
+import { TreeDigest } from './digest';
 import { LIVE, type CurrentRelease, type Release } from './release';
-import { readTree, type TreeEntry } from './tree';
+import { walkTree, type TreeEntry } from './tree';
 
 const RECORD = 'release.json';
 const APP = 'app';
@@ -13,6 +16,8 @@ const CURRENT = 'current.json';
 const ID = /^[0-9a-f]{12}$/;
 /** Folder in which a release is being made: names its maker, so that what a dead one left is recognised. */
 const DRAFT = /^\.new-(\d+)-(\w+)-/;
+/** The supervisor has other things to do after so long, ms. */
+const SLICE_MS = 5;
 
 /** The releases in a state folder. Written by `botctl deploy`, read by the supervisor; every change is atomic. */
 export class ReleaseStore {
@@ -74,9 +79,9 @@ export class ReleaseStore {
   }
 
   /** An empty folder in which a release is made; `add` or `discard` it. */
-  draft(): string {
+  async draft(): Promise<string> {
     mkdirSync(this.dir, { recursive: true, mode: 0o700 });
-    this.#sweepDrafts();
+    await this.#sweepDrafts();
     const dir = mkdtempSync(join(this.dir, `.new-${process.pid}-${stamp(process.pid)}-`));
     mkdirSync(join(dir, APP));
     return dir;
@@ -86,12 +91,12 @@ export class ReleaseStore {
     return join(draft, APP);
   }
 
-  discard(draft: string): void {
-    removeTree(draft);
+  discard(draft: string): Promise<void> {
+    return removeTree(draft);
   }
 
   /** Makes a draft a release, once it is complete. */
-  add(draft: string, release: Release, entries: readonly TreeEntry[]): void {
+  async add(draft: string, release: Release, entries: readonly TreeEntry[]): Promise<void> {
     const app = join(draft, APP);
     for (const { kind, path } of entries) if (kind === 'folder') chmodSync(join(app, path), 0o555);
     chmodSync(app, 0o555);
@@ -101,15 +106,23 @@ export class ReleaseStore {
     } catch (error) {
       // Another deploy of the same code was faster.
       if (this.get(release.id) === null) throw error;
-      this.discard(draft);
+      await this.discard(draft);
     }
   }
 
   /** Why a release cannot be run any more, or null: something has changed it, or taken from it. */
-  damage(release: Release): string | null {
+  async damage(release: Release): Promise<string | null> {
     const app = this.appDir(release.id);
+    const digest = new TreeDigest(app);
     try {
-      if (digestTree(app, readTree(app)) === release.digest) return null;
+      let until = performance.now() + SLICE_MS;
+      for (const entry of walkTree(app)) {
+        digest.add(entry);
+        if (performance.now() < until) continue;
+        await breathe();
+        until = performance.now() + SLICE_MS;
+      }
+      if (digest.hex === release.digest) return null;
       return `release ${release.id} is not what it was when it was made: its files have been changed`;
     } catch (error) {
       return `release ${release.id} cannot be read: ${(error as Error).message}`;
@@ -117,20 +130,16 @@ export class ReleaseStore {
   }
 
   /** Removes all but the newest `keep` releases and those in use. Returns what was removed. */
-  prune(keep: number, inUse: ReadonlySet<string>): string[] {
+  async prune(keep: number, inUse: ReadonlySet<string>): Promise<string[]> {
     const { current, previous } = this.current;
     const spared = new Set([...inUse, current, previous]);
     const releases = this.list();
     const kept = releases.filter(({ id }, index) => index < keep || spared.has(id));
     const gone = releases.filter((release) => !kept.includes(release)).map(({ id }) => id);
-    for (const id of gone) {
-      const going = join(this.dir, `.gone-${id}`);
-      removeTree(going);
-      // Renamed first: half a release is never taken for one.
-      renameSync(join(this.dir, id), going);
-    }
-    for (const name of this.#names()) if (name.startsWith('.gone-')) removeTree(join(this.dir, name));
-    this.#sweepDrafts();
+    // All at once, before anything is waited for: half a release is never taken for one, nor is one that is about to go.
+    for (const id of gone) renameSync(join(this.dir, id), join(this.dir, `.gone-${id}-${randomUUID()}`));
+    for (const name of this.#names()) if (name.startsWith('.gone-')) await removeTree(join(this.dir, name));
+    await this.#sweepDrafts();
     return gone;
   }
 
@@ -142,11 +151,11 @@ export class ReleaseStore {
     return existsSync(this.dir) ? readdirSync(this.dir) : [];
   }
 
-  #sweepDrafts(): void {
+  async #sweepDrafts(): Promise<void> {
     for (const name of this.#names()) {
       const [, pid, startTime] = DRAFT.exec(name) ?? [];
       if (pid === undefined || stamp(Number(pid)) === startTime) continue;
-      removeTree(join(this.dir, name));
+      await removeTree(join(this.dir, name));
     }
   }
 }
@@ -156,14 +165,14 @@ function stamp(pid: number): string {
 }
 
 /** Folders of a release cannot be written to, so they must be opened before what is in them can go. */
-function removeTree(dir: string): void {
+async function removeTree(dir: string): Promise<void> {
   if (!existsSync(dir)) return;
-  const open = (folder: string): void => {
-    chmodSync(folder, 0o700);
-    for (const entry of readdirSync(folder, { withFileTypes: true })) {
-      if (entry.isDirectory()) open(join(folder, entry.name));
+  const open = async (folder: string): Promise<void> => {
+    await chmod(folder, 0o700);
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      if (entry.isDirectory()) await open(join(folder, entry.name));
     }
   };
-  open(dir);
-  rmSync(dir, { recursive: true, force: true });
+  await open(dir);
+  await rm(dir, { recursive: true, force: true });
 }

@@ -24,19 +24,22 @@ const INSTALLED = /(^|\/)node_modules\//;
  * @throws DeployError when something cannot be read
  */
 export function readTree(root: string, without: readonly string[] = []): TreeEntry[] {
+  return [...walkTree(root, without)];
+}
+
+/** As `readTree`, one after the other. */
+export function* walkTree(root: string, without: readonly string[] = []): Generator<TreeEntry> {
   const rules = rulesOf(root, without);
-  const entries: TreeEntry[] = [];
-  const visit = (folder: string): void => {
+  function* visit(folder: string): Generator<TreeEntry> {
     for (const name of namesIn(join(root, folder))) {
       const path = folder === '' ? name : `${folder}/${name}`;
       const entry = entryOf(root, path, rules);
       if (entry === null) continue;
-      entries.push(entry);
-      if (entry.kind === 'folder') visit(path);
+      yield entry;
+      if (entry.kind === 'folder') yield* visit(path);
     }
-  };
-  visit('');
-  return entries;
+  }
+  yield* visit('');
 }
 
 function rulesOf(root: string, without: readonly string[]): Ignore {
