@@ -1,6 +1,6 @@
 import type { Config } from '../config';
 import type { ClusterSettings } from '../sharding/cluster/cluster-deps';
-import { handoffSettings } from './replace';
+import { handoffSettings } from './deploy/replace';
 
 /** What the master must know of the config about each cluster. */
 export function clusterSettingsOf({ sharding, metrics }: Pick<Config, 'sharding' | 'metrics'>): ClusterSettings {

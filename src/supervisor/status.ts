@@ -13,14 +13,14 @@ import type { Incident } from '../incidents';
 import type { MaintenanceStatus } from '../control/maintenance-contract';
 import type { DataSample } from '../ipc/data-sample';
 import type { MasterView } from '../sharding/master';
-import { buildDataStatus, type DataView } from './data-status';
-import { findActions } from './actions';
-import { buildHealthStatus, healthProblems } from './health-status';
-import { incidentStatus } from './incident-status';
-import { maintenanceProblems } from './maintenance-status';
+import { buildDataStatus, type DataView } from './data/status';
+import { findActions } from './recovery/actions';
+import { buildHealthStatus, healthProblems } from './health/status';
+import { incidentStatus } from './incidents/status';
+import { maintenanceProblems } from './maintenance/status';
 
 import type { SupervisorRecord } from './supervisor-lock';
-import type { TierStatus } from './tiers';
+import type { TierStatus } from './data/tiers';
 
 /** Shards named one by one in a problem; the rest is counted. */
 const MAX_NAMED = 5;

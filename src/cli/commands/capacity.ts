@@ -3,7 +3,7 @@ import { ControlClient, ControlUnreachable } from '../../control/client';
 import { ControlError, EXIT } from '../../control/contract';
 import { controlSocketPath } from '../../control/socket-path';
 import { keptReport, type CapacityReport } from '../../capacity';
-import { capacityDir } from '../../supervisor/capacity-dir';
+import { capacityDir } from '../../supervisor/capacity/dir';
 import { configFile, type CliContext, type CommonOptions } from '../context';
 import { renderCapacity } from '../render/capacity';
 

@@ -1,6 +1,6 @@
 import { loadConfig } from '../../config';
 import { EXIT } from '../../control/contract';
-import { Restore } from '../../supervisor/restore';
+import { Restore } from '../../supervisor/maintenance/restore';
 import { configFile, type CliContext, type CommonOptions } from '../context';
 import { follow } from '../follow';
 import { version } from '../version';

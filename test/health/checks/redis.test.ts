@@ -1,5 +1,5 @@
 import { writeProblem } from '../../../src/health/checks/redis';
-import { redisCheck } from '../../../src/supervisor/health-servers';
+import { redisCheck } from '../../../src/supervisor/health/servers';
 import { RedisServer } from '../../data/cache/redis-server';
 import { Watch } from '../support/watch';
 

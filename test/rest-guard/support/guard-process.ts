@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Agent, type Dispatcher } from 'undici';
 import type { GuardSettings } from '../../../src/rest-guard/settings';
-import { fetchGuardReport } from '../../../src/supervisor/rest-guard-client';
+import { fetchGuardReport } from '../../../src/supervisor/rest-guard/client';
 import type { GuardReport } from '../../../src/rest-guard/stats';
 
 const MAIN = resolve(__dirname, '../../../dist/src/rest-guard/main.js');
