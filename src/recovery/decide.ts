@@ -34,8 +34,8 @@ export interface Situation {
 export type Decision =
   /** Nothing is to be done, or it is not over yet. */
   | { kind: 'none' }
-  /** Something would be done if it might: why not. */
-  | { kind: 'held'; why: string }
+  /** Something would be done if it might: why not. `isOver`: nothing will be before long, a person is needed. */
+  | { kind: 'held'; why: string; isOver: boolean }
   /** The condition has cleared after this step. */
   | { kind: 'helped'; record: ActionRecord }
   /** It has not cleared in time. */
@@ -65,9 +65,11 @@ export function decide(situation: Situation): Decision {
 
   const index = nextIndex(strategy.steps.length, last, now);
   const step = index === null ? undefined : strategy.steps[index];
-  if (index === null || step === undefined) return held('nothing has helped; it needs a person');
+  if (index === null || step === undefined) return over('nothing has helped; it needs a person');
   const why = step.pointless?.({ scope, fleet }) ?? hindrance(situation, step);
   if (why !== null) return held(why);
+  const spent = overspent(situation);
+  if (spent !== null) return over(spent);
   const dryRun = settings.mode === 'dry-run';
   // Whether a step would have helped cannot be known: the first one is said, once.
   if (dryRun && own.some((record) => record.dryRun)) return NONE;
@@ -76,7 +78,7 @@ export function decide(situation: Situation): Decision {
 
 /** Why the step must not be taken now; null: it may. Pure. */
 export function hindrance(situation: Situation, step: Step): string | null {
-  const { now, incident, scope, limits, settings, records, outage, busy } = situation;
+  const { now, incident, scope, limits, records, outage, busy } = situation;
   if (outage && step.needsDiscord) return 'Discord itself is out: nothing is done until it is back';
   const why = step.touches === 'nothing' ? null : busy[step.touches];
   if (why !== null) return `it waits: ${why}`;
@@ -85,12 +87,18 @@ export function hindrance(situation: Situation, step: Step): string | null {
   if (before !== undefined && now - before.at < limits.coolDownMs) {
     return `${step.name} was done ${ago(now - before.at)} ago; not again before ${ago(limits.coolDownMs)} are over`;
   }
-  const hour = (list: readonly ActionRecord[]): number => list.filter(({ at }) => now - at < HOUR_MS).length;
-  if (hour(same) >= limits.maxPerHour) return `${limits.maxPerHour} actions of its kind in this hour are enough`;
-  if (hour(records.filter(({ dryRun }) => !dryRun)) >= settings.maxPerHour) {
-    return `${settings.maxPerHour} actions in this hour are enough (recovery.maxPerHour)`;
-  }
   return blastRadius(situation, step);
+}
+
+/** Which budget of this hour is used up; null: none. Pure. */
+function overspent({ now, incident, limits, settings, records }: Situation): string | null {
+  const recent = records.filter(({ at, dryRun }) => !dryRun && now - at < HOUR_MS);
+  if (recent.filter(({ type }) => type === incident.strategy).length >= limits.maxPerHour) {
+    return `${limits.maxPerHour} actions of its kind in this hour are enough`;
+  }
+  return recent.length < settings.maxPerHour
+    ? null
+    : `${settings.maxPerHour} actions in this hour are enough (recovery.maxPerHour)`;
 }
 
 /** Why the step would take too much out of service at once; null: it would not. Pure. */
@@ -136,7 +144,11 @@ function nextIndex(count: number, last: ActionRecord | undefined, now: number): 
 }
 
 function held(why: string): Decision {
-  return { kind: 'held', why };
+  return { kind: 'held', why, isOver: false };
+}
+
+function over(why: string): Decision {
+  return { kind: 'held', why, isOver: true };
 }
 
 function ago(ms: number): string {

@@ -25,6 +25,8 @@ export interface RecoveryEngineOptions {
   busy: () => UnderWay;
   now: () => number;
   onStep: (record: ActionRecord) => void;
+  /** Nothing more is done about an incident by itself; why. */
+  onGivenUp: (incident: Incident, why: string) => void;
 }
 
 /** An order given by hand. */
@@ -60,6 +62,8 @@ export class RecoveryEngine {
   #stopListening: () => void = () => undefined;
   #soon: NodeJS.Immediate | null = null;
   readonly #said = new Map<string, string>();
+  /** Incidents about which nothing more is done, and why. */
+  readonly #givenUp = new Map<string, string>();
   readonly #running = new Set<Promise<unknown>>();
   #stopped = false;
 
@@ -95,6 +99,7 @@ export class RecoveryEngine {
     this.#settleGone(open);
     const ids = new Set(open.map(({ id }) => id));
     for (const key of this.#said.keys()) if (!ids.has(key.split(' ')[0] ?? '')) this.#said.delete(key);
+    for (const id of this.#givenUp.keys()) if (!ids.has(id)) this.#givenUp.delete(id);
   }
 
   limitsOf(type: IncidentType, strategy: Strategy): StrategyLimits & { enabled: boolean } {
@@ -142,7 +147,9 @@ export class RecoveryEngine {
       case 'none':
         return;
       case 'held':
-        return this.#sayOnce(incident, scope, decision.why);
+        this.#sayOnce(incident, scope, decision.why);
+        if (decision.isOver) this.#giveUp(incident, decision.why);
+        return;
       case 'helped':
         this.options.history.change(decision.record, { helped: true });
         return this.#note(incident.id, `${decision.record.step} for ${scope} has helped: the condition has cleared`);
@@ -261,6 +268,16 @@ export class RecoveryEngine {
     if (this.#said.get(key) === gist) return;
     this.#said.set(key, gist);
     this.options.desk.note(incident.id, { kind: 'note', text: `recovery, ${scope}: ${why}` });
+  }
+
+  /** Whoever relies on it has to know that it does no more. */
+  #giveUp(incident: Incident, why: string): void {
+    if (this.#givenUp.get(incident.id) === why) return;
+    this.#givenUp.set(incident.id, why);
+    const { rule, scope, severity } = incident;
+    const title = `recovery does nothing more about ${rule} (${scope})`;
+    this.options.desk.announce({ title, text: why, severity });
+    this.options.onGivenUp(incident, why);
   }
 
   #note(id: string, text: string): void {

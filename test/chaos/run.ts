@@ -12,7 +12,13 @@ const USAGE = `npm run chaos -- [--seed N] [--only TEXT] [--pairs N] [--quiet SE
 Runs the whole system on the sandbox with real servers, does harm to it, and says what came of it: each fault by itself in
 an order that the seed decides, then N pairs. --only 'TEXT + TEXT': one pair of these. Exit code 0: all as it must be, 1: not.`;
 
-/** Runs all trials on one stage; a new one where a trial has left it in ruins. */
+/** A trial takes no more actions of recovery than these: of all kinds, and of one kind. */
+const MOST_ACTIONS = 8;
+const MOST_OF_A_KIND = 3;
+/** Of the log, when a trial has failed. */
+const MOST_LINES = 200;
+
+/** Runs all trials on one stage; a new one where a trial has left it in ruins, or recovery may not do much more this hour. */
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
@@ -55,12 +61,13 @@ async function main(): Promise<number> {
   try {
     for (const faults of orders) {
       stage ??= await new Stage().start();
+      const from = Date.now();
       const trial = await attempt(stage, faults);
       trials.push(trial);
-      say(
-        `${trial.faults.length === 0 ? 'ok  ' : 'FAIL'} ${trial.name}${trial.faults.length === 0 ? '' : `: ${trial.faults.join('; ')}`}`,
-      );
-      if (trial.recoveredMs === null) {
+      const failed = trial.faults.length > 0;
+      say(`${failed ? 'FAIL' : 'ok  '} ${trial.name}${failed ? `: ${trial.faults.join('; ')}` : ''}`);
+      if (failed) for (const line of stage.story(from).slice(-MOST_LINES)) say(`       ${line}`);
+      if (trial.recoveredMs === null || (await isWorn(stage))) {
         await stage.end();
         stage = null;
       }
@@ -80,6 +87,16 @@ async function main(): Promise<number> {
     console.log(`${trials.length - failed.length} of ${trials.length} as they must be (seed ${seed})`);
   }
   return failed.length === 0 ? 0 : 1;
+}
+
+/** Faults of a month within an hour use up what recovery may do in one. */
+async function isWorn(stage: Stage): Promise<boolean> {
+  const { maxPerHour, usedThisHour, strategies } = await stage.recovery();
+  const acting = strategies.filter(({ steps }) => steps.length > 0);
+  return (
+    maxPerHour - usedThisHour < MOST_ACTIONS ||
+    acting.some((one) => one.usedThisHour > 0 && one.maxPerHour - one.usedThisHour < MOST_OF_A_KIND)
+  );
 }
 
 /** A trial that cannot be run is one that has failed. */

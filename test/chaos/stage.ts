@@ -102,6 +102,18 @@ export class Stage {
     }
   }
 
+  /** What botctl's log tells of since then, ms since the epoch, without what the bot prints. */
+  story(from: number): string[] {
+    return this.botctl
+      .logs()
+      .split('\n')
+      .filter((line) => line.includes('"msg"') && !line.includes('"stream"'))
+      .map((line) => JSON.parse(line) as { time: string; level: string; msg: string })
+      .filter(({ time }) => Date.parse(time) >= from)
+      .map(({ time, level, msg }) => `${time} ${level} ${msg}`)
+      .sort();
+  }
+
   /** Well, with nothing open and nothing left to write. */
   async isWell(): Promise<boolean> {
     const status = await this.status();

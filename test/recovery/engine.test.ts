@@ -48,6 +48,8 @@ class Scene {
   outage = false;
   readonly done: string[] = [];
   readonly notes: string[] = [];
+  readonly announced: string[] = [];
+  readonly givenUp: string[] = [];
   ok = true;
 
   make(settings: Partial<RecoverySettings> = {}): RecoveryEngine {
@@ -64,7 +66,7 @@ class Scene {
       openIncidents: () => this.open,
       note: (id, { text }) => this.notes.push(`${id} ${text}`),
       onEvent: () => () => undefined,
-      announce: () => undefined,
+      announce: ({ title, text, severity }) => this.announced.push(`${severity}: ${title}: ${text}`),
     };
     return new RecoveryEngine({
       desk,
@@ -85,6 +87,7 @@ class Scene {
       busy: () => ({ shard: null, cluster: null }),
       now: () => this.now,
       onStep: () => undefined,
+      onGivenUp: ({ id }, why) => this.givenUp.push(`${id}: ${why}`),
     });
   }
 
@@ -111,6 +114,28 @@ it('takes one step after the other while the condition holds, and writes each of
     'replaceCluster 1',
   ]);
   expect(scene.notes.filter((note) => note.includes('has not helped'))).toHaveLength(2);
+});
+
+it('tells once that it does nothing more: nothing has helped, or the budget of the hour is used up', async () => {
+  scene.open = [incident()];
+  await scene.rounds(scene.make(), 8, 61_000);
+  expect(scene.givenUp).toEqual(['i1: nothing has helped; it needs a person']);
+  expect(scene.announced).toEqual([
+    'warning: recovery does nothing more about memory-pressure (cluster:1): nothing has helped; it needs a person',
+  ]);
+
+  const other = incident({ id: 'i2', scope: 'cluster:2', affected: ['cluster:2'] });
+  scene.open = [other];
+  const engine = scene.make({ maxPerHour: 3 });
+  await scene.rounds(engine, 5, 1_000);
+  expect(scene.givenUp.slice(1)).toEqual(['i2: 3 actions in this hour are enough (recovery.maxPerHour)']);
+  // The same again, later, is news.
+  scene.open = [];
+  await scene.rounds(engine, 1, 1_000);
+  scene.open = [{ ...other, id: 'i3' }];
+  await scene.rounds(engine, 2, 1_000);
+  expect(scene.givenUp.at(-1)).toBe('i3: 3 actions in this hour are enough (recovery.maxPerHour)');
+  expect(scene.announced).toHaveLength(3);
 });
 
 it('stops when the condition clears, and says what has helped', async () => {

@@ -12,9 +12,13 @@ export interface PostgresLogOptions {
   onError: (error: unknown) => void;
   /** Before it is tried again, ms. */
   retryMs?: number;
+  /** Whoever asks has his answer within this time, ms. Default 3,000. */
+  answerMs?: number;
 }
 
 const RETRY_MS = 15_000;
+/** People look, and what is known without Postgres is better than nothing. */
+const ANSWER_MS = 3_000;
 /** Incidents that wait for Postgres; beyond that the oldest wait in the local log alone. */
 const MAX_WAITING = 1_000;
 const BATCH = 100;
@@ -58,9 +62,9 @@ export class PostgresLog {
     if (this.#timer === null) void this.#flush();
   }
 
-  /** Those of the past, the latest first. @throws Error of the server */
+  /** Those of the past, the latest first. @throws Error of the server, or that it does not answer */
   async list(query: { since: number; limit: number }): Promise<Incident[]> {
-    return this.#with(async (connection) => {
+    return this.#ask(async (connection) => {
       const { rows } = await connection.query(
         `SELECT body FROM botctl.incident
          WHERE opened_at >= to_timestamp($1::float8 / 1000) OR resolved_at IS NULL
@@ -71,9 +75,9 @@ export class PostgresLog {
     });
   }
 
-  /** By the id or its end. @throws Error of the server */
+  /** By the id or its end. @throws Error of the server, or that it does not answer */
   async get(id: string): Promise<Incident | null> {
-    return this.#with(async (connection) => {
+    return this.#ask(async (connection) => {
       const { rows } = await connection.query(
         `SELECT body FROM botctl.incident WHERE id = $1 OR right(id, length($1) + 1) = '-' || $1
          ORDER BY opened_at DESC LIMIT 1`,
@@ -118,6 +122,20 @@ export class PostgresLog {
         this.#timer = null;
         void this.#flush();
       }, this.#options.retryMs ?? RETRY_MS).unref();
+    }
+  }
+
+  /** A server that hangs is as bad as one that is down. */
+  async #ask<T>(work: (connection: LogConnection) => Promise<T>): Promise<T> {
+    const { answerMs = ANSWER_MS } = this.#options;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${answerMs} ms`)), answerMs).unref();
+    });
+    try {
+      return await Promise.race([this.#with(work), late]);
+    } finally {
+      clearTimeout(timer);
     }
   }
 

@@ -90,6 +90,10 @@ export class Recovery {
         logAction(logger, record);
         onAction(record);
       },
+      onGivenUp: ({ id, rule, scope }, why) => {
+        const fields = { event: 'recovery.given-up', type: rule, scope, incident: id };
+        logger.error(fields, `recovery does nothing more about ${rule} (${scope}): ${why}`);
+      },
     });
   }
 

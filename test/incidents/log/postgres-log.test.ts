@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { connectClient } from '../../../src/data/pool/connect';
 import { PostgresLog } from '../../../src/incidents/log/postgres-log';
 import type { Incident } from '../../../src/incidents/types';
 import { Shards } from '../../data/support/shards';
@@ -55,4 +58,23 @@ it('what it misses while it is down, it gets when it is back', async () => {
   await saved(log);
   expect(await log.list({ since: START + 86_400_000, limit: 1_000 })).toHaveLength(251); // and the one that is still open
   await log.stop();
+});
+
+it('does not keep whoever asks waiting for a server that hangs', async () => {
+  const sockets: Socket[] = [];
+  const deaf = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
+  await once(deaf, 'listening');
+  const url = `postgres://bot@127.0.0.1:${(deaf.address() as AddressInfo).port}/bot`;
+  const log = new PostgresLog({
+    connect: () => connectClient({ url, applicationName: 'test', timeout: 2_000 }),
+    onError: () => undefined,
+    answerMs: 100,
+  });
+  try {
+    await expect(log.list({ since: 0, limit: 10 })).rejects.toThrow('no answer within 100 ms');
+    await expect(log.get('aaaa')).rejects.toThrow('no answer within 100 ms');
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    deaf.close();
+  }
 });
