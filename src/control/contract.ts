@@ -9,12 +9,11 @@ import type { DeployHandlers, DeployStatus } from './deploy-contract';
 import type { ScaleHandlers } from './scale-contract';
 import type { OutageStatus, RecoverRequest, RecoveryOverview } from './recovery-contract';
 import type { IncidentHandlers, IncidentStatus } from './incidents';
-import type {
-  MaintainRequest,
-  MaintenanceOverview,
-  MaintenanceReport,
-  MaintenanceStatus,
-} from './maintenance-contract';
+import type { MaintainRequest, MaintenanceOverview, MaintenanceStatus } from './maintenance-contract';
+import type { Progress } from './progress';
+
+export { ControlError } from './control-error';
+export type { Progress } from './progress';
 
 export const CONTROL_API_VERSION = 1;
 
@@ -286,17 +285,6 @@ export interface RestartRequest {
   cold?: boolean;
 }
 
-/** One line of progress of a long request (newline-delimited JSON). */
-export interface Progress {
-  done: boolean;
-  ok?: boolean;
-  text: string;
-  /** How much is done, as a share of 1. */
-  share?: number;
-  /** With the last line of `botctl maintain --now`. */
-  report?: MaintenanceReport;
-}
-
 /** A guild, or with `abort` the one whose move is taken back. Ids are text. */
 export interface MoveRequest {
   guild: string;
@@ -411,18 +399,6 @@ export interface ControlHandlers extends DeployHandlers, ScaleHandlers {
   maintenance(): Promise<MaintenanceOverview>;
   /** POST /v1/maintain */
   maintain(request: MaintainRequest, onProgress: (line: Progress) => void): Promise<void>;
-}
-
-/** Thrown by handlers for the caller to see: `status` is the HTTP status code. */
-export class ControlError extends Error {
-  override readonly name = 'ControlError';
-  constructor(
-    readonly status: number,
-    message: string,
-    readonly hint?: string,
-  ) {
-    super(message);
-  }
 }
 
 /** Exit codes of every command. */

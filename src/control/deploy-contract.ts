@@ -1,4 +1,4 @@
-import type { Progress } from './contract';
+import type { Progress } from './progress';
 
 export interface DeployRequest {
   /** Id of a release that is there. */

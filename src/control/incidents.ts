@@ -1,7 +1,7 @@
 /** What the other commands may ask and order about incidents. Times are ms since the epoch. */
 
 import type { Incident, IncidentType, Scope, Severity } from '../incidents/types';
-import { ControlError } from './contract';
+import { ControlError } from './control-error';
 
 /** An open incident, as short as `status` shows it. */
 export interface IncidentStatus {

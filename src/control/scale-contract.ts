@@ -1,4 +1,4 @@
-import type { Progress } from './contract';
+import type { Progress } from './progress';
 
 /** At least one of the first three; not both kinds of clusters. */
 export interface ScaleRequest {

@@ -1,30 +1,14 @@
 import ms from 'ms';
 import type { Clock } from '../sharding/clock';
-import { reasonOf, scopeName, type HealthCheck, type HealthScope, type Reading } from './check';
+import { reasonOf, scopeName, type HealthCheck, type Reading } from './check';
 import type { HealthEventListener } from './events';
+import type { HealthResult } from './result';
 import { judge, newStanding, type HealthState, type Standing, type Thresholds } from './standing';
 
 export interface CheckPlan extends Thresholds {
   check: HealthCheck;
   /** A look that takes longer is a failure, ms. */
   timeoutMs: number;
-}
-
-/** How one scope of one check is. Times are ms since the epoch. */
-export interface HealthResult {
-  check: string;
-  scope: HealthScope;
-  state: HealthState;
-  since: number;
-  /** The last look; null: it could not tell. */
-  ok: boolean | null;
-  /** false: the look took too long, so the message says nothing about what was looked at. */
-  answered: boolean;
-  /** Failures in a row. */
-  failures: number;
-  message: string;
-  lookedAt: number;
-  tookMs: number;
 }
 
 export interface HealthView {

@@ -1,4 +1,4 @@
-import type { HealthResult } from './checker';
+import type { HealthResult } from './result';
 import type { HealthState } from './standing';
 
 /** Scopes of one check that changed to the same state in one look. To `unknown`: there is nothing to look at any more. */

@@ -1,6 +1,7 @@
 import { RETENTION_MINUTES, MINUTE_MS } from './time-axis';
 import type { Kind, Unit } from './catalogue';
-import { STATS_OF, type LatestValue, type MetricQueries, type QueryResult, type Stat } from './query';
+import { STATS_OF, type LatestValue, type MetricQueries, type QueryResult } from './query';
+import type { Stat } from './stat';
 import { parseMetricsRequest } from './request';
 
 export interface MetricInfo {

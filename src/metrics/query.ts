@@ -4,11 +4,9 @@ import { groupSeries, type Where } from './select';
 import { counterSteps, gaugeSteps, histogramSteps, type Steps } from './steps';
 import type { CounterSeries, GaugeSeries, HistogramSeries } from './series';
 import type { MetricStore, StoredFamily } from './store';
+import type { Stat } from './stat';
 import { nearestName } from './suggest';
 import { MINUTE_MS, minuteOf } from './time-axis';
-
-export const STATS = ['rate', 'increase', 'mean', 'min', 'max', 'p50', 'p90', 'p95', 'p99', 'count'] as const;
-export type Stat = (typeof STATS)[number];
 
 /** Which statistics each kind has; the first is what is shown when none is asked for. */
 export const STATS_OF: Readonly<Record<Kind, readonly [Stat, ...Stat[]]>> = {

@@ -1,5 +1,6 @@
 import ms, { type StringValue } from 'ms';
-import { QueryError, STATS, type Query, type Stat } from './query';
+import { QueryError, type Query } from './query';
+import { STATS, type Stat } from './stat';
 import { MINUTE_MS } from './time-axis';
 
 /** What is asked for when nothing else is said. */

@@ -1,7 +1,7 @@
 import { BucketCounts } from './bucket-counts';
 import type { Merge } from './catalogue';
 import type { Column } from './column';
-import type { Stat } from './query';
+import type { Stat } from './stat';
 import type { CounterSeries, GaugeSeries, HistogramSeries } from './series';
 import { MINUTE_MS } from './time-axis';
 

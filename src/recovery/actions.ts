@@ -1,5 +1,10 @@
 import type { Remedy } from '../ipc/remedies';
-import type { StepOutcome } from './strategy';
+
+/** What came of a step. `text` is one sentence without its subject. */
+export interface StepOutcome {
+  ok: boolean;
+  text: string;
+}
 
 /** What recovery can do to the rest of botctl. Nothing in here rejects. */
 export interface RecoveryActions {

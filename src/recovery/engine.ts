@@ -1,10 +1,10 @@
 import type { Incident, IncidentDesk, IncidentType, Scope } from '../incidents';
-import type { RecoveryActions } from './actions';
+import type { RecoveryActions, StepOutcome } from './actions';
 import { blastRadius, decide, type RecoverySettings, type Situation, type UnderWay } from './decide';
 import type { Fleet } from './fleet';
 import type { ActionRecord, History } from './history';
 import { strategyOf } from './strategies';
-import type { Step, StepOutcome, Strategy, StrategyLimits } from './strategy';
+import type { Step, Strategy, StrategyLimits } from './strategy';
 
 /** What the config says instead of a strategy's own limits. */
 export interface StrategyOverride {

@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { IncidentType, Scope } from '../incidents';
-import type { StepOutcome } from './strategy';
+import type { StepOutcome } from './actions';
 
 /** One step that was taken. Times are ms since the epoch. */
 export interface ActionRecord {

@@ -1,12 +1,6 @@
 import type { Scope } from '../incidents';
-import type { RecoveryActions } from './actions';
+import type { RecoveryActions, StepOutcome } from './actions';
 import type { Fleet } from './fleet';
-
-/** What came of a step. `text` is one sentence without its subject. */
-export interface StepOutcome {
-  ok: boolean;
-  text: string;
-}
 
 /** What a step is taken for: one of the scopes that an incident concerns. */
 export interface StepTarget {

@@ -11,7 +11,7 @@ import type {
 import type { Permits } from '../permits';
 import { Checkpoints } from '../checkpoint/checkpoints';
 import { restore } from '../checkpoint/restore';
-import type { HandingClient } from '../handoff/predecessor';
+import type { HandingClient } from '../handoff/handing-client';
 import type { Successor, TakingClient } from '../handoff/successor';
 import { EventGate } from '../reshard/event-gate';
 import type { Newcomer } from '../reshard/newcomer';

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Heir, ShardSession } from '../../ipc/messages';
 import { processStartTime } from '../../ipc/process-start-time';
 import { CacheSender } from './cache-sender';
-import type { HandingClient } from './predecessor';
+import type { HandingClient } from './handing-client';
 import { readRecords, RecordStream, type CutRecord, type FromPredecessor, type FromSuccessor } from './wire';
 
 /** A killed process is gone within this time, ms. */

@@ -1,27 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Client } from 'discord.js';
-import type { HandoffReport, Heir, ShardSession } from '../../ipc/messages';
-import type { SnapshotMeta } from '../snapshot';
+import type { HandoffReport, Heir } from '../../ipc/messages';
 import { DispatchLog } from '../reshard/dispatch-log';
 import type { BotState } from './bot-state';
 import { countDropped } from './dropped';
+import type { HandingClient } from './handing-client';
 import { HeirLink } from './heir-link';
 import type { CutRecord } from './wire';
-
-/** A client that gives its sessions away. */
-export interface HandingClient {
-  readonly client: Client;
-  readonly meta: SnapshotMeta;
-  /** Tells each event before discord.js sees it, until the function that it returns is called. */
-  journal(listener: (shard: number, t: string, d: unknown) => void): () => void;
-  sessions(): ShardSession[];
-  /** Why the sessions cannot be given away now, or null. */
-  obstacle(): string | null;
-  /** Closes all connections resumably and keeps them closed; resolves when no event is on its way any more. */
-  cut(): Promise<void>;
-  /** Resumes the sessions after a cut. */
-  rollBack(): void;
-}
 
 export interface PredecessorOptions {
   heirs: readonly Heir[];

@@ -7,21 +7,10 @@ import { NOT_HERE } from '../pool/classify';
 import type { Pass } from '../pool/fence';
 import type { PoolStats, ShardPool } from '../pool/shard-pool';
 import type { Location, Placements } from './placements';
+import type { GuildConnection, Rows, ShardConnection } from './connection';
 import { GuildTransaction } from './transaction';
 
-/** Runs SQL on one guild's database shard. */
-export interface GuildConnection {
-  /** Number of the database shard. */
-  readonly shard: number;
-  query<R = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<Rows<R>>;
-}
-
-/** Runs SQL on one database shard, over all its guilds. */
-export type ShardConnection = GuildConnection;
-
-export interface Rows<R = Record<string, unknown>> extends Omit<QueryResult, 'rows'> {
-  rows: R[];
-}
+export type { GuildConnection, Rows, ShardConnection } from './connection';
 
 export interface TransactionOptions {
   isolation?: 'read committed' | 'repeatable read' | 'serializable';

@@ -2,7 +2,7 @@ import type { QueryResult } from 'pg';
 import { DataError } from '../data-error';
 import type { Pass } from '../pool/fence';
 import type { HeldClient, ShardPool } from '../pool/shard-pool';
-import type { GuildConnection } from './database';
+import type { GuildConnection } from './connection';
 
 /** Runs the attempt on the shard that takes the guild; one that is refused by the ownership check has not begun. */
 export type Route = <T>(attempt: (pool: ShardPool, pass: Pass) => Promise<T>) => Promise<T>;

@@ -1,5 +1,6 @@
 import { clustersOf, shardOf, type FleetCluster } from '../fleet';
-import { MINUTE_MS, type Step, type StepOutcome } from '../strategy';
+import type { StepOutcome } from '../actions';
+import { MINUTE_MS, type Step } from '../strategy';
 
 /** States in which a fresh process is on its way already. */
 const UNDER_WAY = new Set(['waiting', 'booting', 'starting', 'stopping', 'backoff']);
