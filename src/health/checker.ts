@@ -1,5 +1,5 @@
 import ms from 'ms';
-import type { Clock } from '../sharding/clock';
+import type { Clock } from '../clock';
 import { reasonOf, scopeName, type HealthCheck, type Reading } from './check';
 import type { HealthEventListener } from './events';
 import type { HealthResult } from './result';

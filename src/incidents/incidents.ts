@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { IncidentBook } from './book';
-import type { Clock } from './clock';
+import type { Clock } from '../clock';
 import { Detector } from './detector';
 import { isMoreSevere } from './findings';
 import { LocalLog } from './log/local-log';

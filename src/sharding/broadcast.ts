@@ -1,4 +1,4 @@
-import type { Clock } from './clock';
+import type { Clock } from '../clock';
 
 /** A cluster as the broadcaster sees it. */
 export interface BroadcastMember {

@@ -6,7 +6,7 @@ import type { RestGuardBoot } from '../ipc/rest-guard';
 import { AgentServer, type AgentHandlers, type AgentLink } from './agent-server';
 import type { BotSpec } from './bot-spec';
 import { Broadcaster } from './broadcast';
-import type { Clock } from './clock';
+import type { Clock } from '../clock';
 import { Cluster } from './cluster/cluster';
 import type { ClusterBoot, ClusterSettings } from './cluster/cluster-deps';
 import type { ObservedCluster } from './cluster/observed-cluster';

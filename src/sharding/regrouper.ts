@@ -1,5 +1,5 @@
 import type { BotSpec } from './bot-spec';
-import type { Clock } from './clock';
+import type { Clock } from '../clock';
 import type { Cluster } from './cluster/cluster';
 import type { ClusterSettings } from './cluster/cluster-deps';
 import type { MasterEventListener } from './events';

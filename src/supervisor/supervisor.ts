@@ -12,7 +12,7 @@ import { HttpServer } from '../http';
 import type { GatewayBot } from '../ipc/messages';
 import { Metrics } from '../metrics';
 import type { RestGuardBoot } from '../ipc/rest-guard';
-import { systemClock } from '../sharding/clock';
+import { systemClock } from '../clock';
 import type { Cluster } from '../sharding/cluster/cluster';
 import { fetchGatewayBot } from '../sharding/gateway-info';
 import { Master, type MasterView } from '../sharding/master';

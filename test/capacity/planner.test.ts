@@ -8,7 +8,7 @@ import { CapacityPlanner, type PlannerOptions } from '../../src/capacity/planner
 import type { CapacityReport } from '../../src/capacity/report';
 import type { Observation } from '../../src/capacity/resource';
 import { Shards } from '../data/support/shards';
-import { FakeClock } from '../sharding/fake-clock';
+import { FakeClock } from '../support/fake-clock';
 import { until } from '../support/until';
 
 const HOUR_MS = 3_600_000;

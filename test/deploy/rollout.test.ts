@@ -7,7 +7,7 @@ import { Rollout, type Fleet } from '../../src/deploy/rollout/rollout';
 import { newRollout, type RolloutSettings, type RolloutState } from '../../src/deploy/rollout/state';
 import type { ClusterTotals } from '../../src/deploy/rollout/window';
 import type { ClusterState } from '../../src/sharding/cluster/observed-cluster';
-import { systemClock } from '../../src/sharding/clock';
+import { systemClock } from '../../src/clock';
 import type { ReplaceOutcome } from '../../src/sharding/handoff/replace';
 import { until } from '../support/until';
 

@@ -1,7 +1,7 @@
 import { HealthChecker, type CheckPlan } from '../../src/health/checker';
 import type { HealthCheck, HealthScope, Reading } from '../../src/health/check';
 import type { HealthEvent } from '../../src/health/events';
-import { FakeClock } from '../sharding/fake-clock';
+import { FakeClock } from '../support/fake-clock';
 
 const INTERVAL = 30_000;
 const TIMEOUT = 10_000;

@@ -7,7 +7,7 @@ import type { Notice } from '../../src/incidents/notifiers/notice';
 import { SendError, type Notifier } from '../../src/incidents/notifiers/notifier';
 import type { Rule } from '../../src/incidents/rule';
 import type { Incident, Scope } from '../../src/incidents/types';
-import { FakeClock } from '../sharding/fake-clock';
+import { FakeClock } from '../support/fake-clock';
 import { until } from '../support/until';
 import { aBot, aFinding } from './support/scene';
 

@@ -5,7 +5,7 @@ import type { MaintenanceTask, TaskContext, TaskName } from '../../src/maintenan
 import { RetentionTask } from '../../src/maintenance/tasks/retention';
 import { VacuumTask } from '../../src/maintenance/tasks/vacuum';
 import { Shards } from '../data/support/shards';
-import { FakeClock } from '../sharding/fake-clock';
+import { FakeClock } from '../support/fake-clock';
 import { until } from '../support/until';
 
 const MINUTE = 60_000;

@@ -1,5 +1,5 @@
 import { Broadcaster, type BroadcastMember } from '../../src/sharding/broadcast';
-import { FakeClock } from './fake-clock';
+import { FakeClock } from '../support/fake-clock';
 
 interface FakeMember extends BroadcastMember {
   inbox: Record<string, unknown>[];

@@ -5,7 +5,7 @@ import { ConnectGate } from '../../src/sharding/connect/connect-gate';
 import { IdentifyBudget } from '../../src/sharding/identify/budget';
 import { FileIdentifyLedger } from '../../src/sharding/identify/ledger';
 import { LocalIdentifyQueue } from '../../src/sharding/identify/local-identify-queue';
-import { FakeClock } from './fake-clock';
+import { FakeClock } from '../support/fake-clock';
 
 const NEVER = new AbortController().signal;
 

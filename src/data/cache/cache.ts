@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Client } from 'pg';
-import { systemClock } from '../../sharding/clock';
-import type { Clock } from '../../sharding/clock';
+import { systemClock } from '../../clock';
+import type { Clock } from '../../clock';
 import type { RedisSource } from '../redis';
 import type { BusListener, InvalidationBus, InvalidationSender } from './bus';
 import type { BusMessage } from './bus-message';

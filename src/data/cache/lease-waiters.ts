@@ -1,4 +1,4 @@
-import type { Clock } from '../../sharding/clock';
+import type { Clock } from '../../clock';
 
 /** How a wait for another process's load ended. */
 export type WaitEnd = { kind: 'over' } | { kind: 'failed'; reason: string };

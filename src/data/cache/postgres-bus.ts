@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Client } from 'pg';
-import type { Clock } from '../../sharding/clock';
+import type { Clock } from '../../clock';
 import { retryDelay } from '../redis';
 import type { BusListener, InvalidationBus, InvalidationSender } from './bus';
 import { decodeMessage, encodeLog, encodeMessage } from './bus-message';

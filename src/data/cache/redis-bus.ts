@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
-import type { Clock } from '../../sharding/clock';
+import type { Clock } from '../../clock';
 import { createSubscriber, redisReason, retryDelay } from '../redis';
 import type { RedisSource } from '../redis';
 import type { BusListener, InvalidationBus } from './bus';

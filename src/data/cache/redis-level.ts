@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../../sharding/clock';
+import type { Clock } from '../../clock';
 import type { RedisSource } from '../redis';
 import { encodeLogStart, encodeMessage } from './bus-message';
 import { CacheError, reasonOf } from './cache-error';

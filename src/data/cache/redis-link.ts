@@ -1,6 +1,6 @@
 import { circuitBreaker, CircuitState, ConsecutiveBreaker, handleAll, isBrokenCircuitError } from 'cockatiel';
 import { Cluster } from 'ioredis';
-import type { Clock } from '../../sharding/clock';
+import type { Clock } from '../../clock';
 import { createRedis, redisReason } from '../redis';
 import type { RedisClient, RedisSource } from '../redis';
 import { CacheError } from './cache-error';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../sharding/clock';
+import type { Clock } from '../../clock';
 import type { InvalidationBus, InvalidationSender } from './bus';
 import type { ReportError } from './cache-error';
 import type { InvalidationLog } from './invalidation-log';

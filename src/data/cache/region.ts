@@ -1,4 +1,4 @@
-import type { Clock } from '../../sharding/clock';
+import type { Clock } from '../../clock';
 import { noStats } from './cache-stats';
 import type { RegionStats } from './cache-stats';
 import { CacheError } from './cache-error';

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Redis } from 'ioredis';
-import type { Clock } from '../../sharding/clock';
+import type { Clock } from '../../clock';
 
 /** Looks per time-out. A process that was itself blocked looks once, late, and does not blame Redis for it. */
 const LOOKS = 4;

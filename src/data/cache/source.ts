@@ -1,4 +1,4 @@
-import type { Clock } from '../../sharding/clock';
+import type { Clock } from '../../clock';
 import { CacheError, reasonOf } from './cache-error';
 import type { ReportError } from './cache-error';
 import type { RegionStats } from './cache-stats';

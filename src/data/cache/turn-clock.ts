@@ -1,4 +1,4 @@
-import type { Clock } from '../../sharding/clock';
+import type { Clock } from '../../clock';
 
 /** How long one look at the time serves, ms. */
 const RESOLUTION_MS = 1;

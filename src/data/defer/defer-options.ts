@@ -1,4 +1,4 @@
-import type { Clock } from '../../sharding/clock';
+import type { Clock } from '../../clock';
 import type { DeferLog } from './defer-log';
 import type { Sync } from './durable-file';
 import type { DeferTarget } from './target';

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { Clock } from '../../sharding/clock';
-import { systemClock } from '../../sharding/clock';
+import type { Clock } from '../../clock';
+import { systemClock } from '../../clock';
 import { DataError } from '../data-error';
 import { Allowance } from './allowance';
 import type { DeferQueueOptions, DeferStats } from './defer-options';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../sharding/clock';
+import type { Clock } from '../../clock';
 import { DataError } from '../data-error';
 import type { DeferLog } from './defer-log';
 import type { Entry } from './entry';

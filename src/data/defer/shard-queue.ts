@@ -1,4 +1,4 @@
-import type { Clock } from '../../sharding/clock';
+import type { Clock } from '../../clock';
 import type { Lane } from './lane';
 
 /** Entries of one shard that are executed at the same time. */

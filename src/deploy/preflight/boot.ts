@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { PROTOCOL_VERSION, type BootRecord, type GatewayBot } from '../../ipc/messages';
 import { PREFLIGHT_MARK, type PreflightResult } from '../../ipc/preflight';
 import type { BotSpec } from '../../sharding/bot-spec';
-import type { Clock } from '../../sharding/clock';
+import type { Clock } from '../../clock';
 import {
   adoptCluster,
   launchCluster,

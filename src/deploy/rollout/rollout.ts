@@ -1,4 +1,4 @@
-import type { Clock } from '../../sharding/clock';
+import type { Clock } from '../../clock';
 import type { ClusterState } from '../../sharding/cluster/observed-cluster';
 import type { HandoffStep, ReplaceOutcome } from '../../sharding/handoff/replace';
 import type { MasterEvent } from '../../sharding/events';

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock';
+import type { Clock } from '../../clock';
 import type { Notice } from './notice';
 import type { Notifier, SendError } from './notifier';
 

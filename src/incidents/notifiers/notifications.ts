@@ -1,4 +1,4 @@
-import type { Clock } from '../clock';
+import type { Clock } from '../../clock';
 import { isMoreSevere } from '../findings';
 import type { Told, ToldByTarget } from '../log/records';
 import type { Announcement, Incident, Severity } from '../types';

@@ -1,7 +1,7 @@
 import type { BootRecord } from '../../ipc/messages';
 import type { BotSpec } from '../bot-spec';
 import type { BroadcastMember } from '../broadcast';
-import type { Clock } from '../clock';
+import type { Clock } from '../../clock';
 import type { ConnectGate } from '../connect/connect-gate';
 import type { MasterEventListener } from '../events';
 import type { HandoffSettings } from '../handoff/handoff';

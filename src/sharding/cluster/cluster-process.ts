@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { BOOT_FD, BOOT_MARK, type BootRecord } from '../../ipc/messages';
 import { processStartTime } from '../../ipc/process-start-time';
-import type { Clock } from '../clock';
+import type { Clock } from '../../clock';
 
 /** How a process ended. Both null: it was adopted, so its status went to another parent. */
 export interface ProcessExit {

@@ -1,5 +1,5 @@
 import type { AgentToSupervisor } from '../../ipc/messages';
-import type { Clock } from '../clock';
+import type { Clock } from '../../clock';
 import type { ClusterPlan } from '../plan';
 import type { SavedSessions } from '../session-store';
 import type { ClusterDeps } from './cluster-deps';

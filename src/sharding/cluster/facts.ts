@@ -1,5 +1,5 @@
 import type { AgentToSupervisor, Hello, Sample, ShardSession } from '../../ipc/messages';
-import type { Clock } from '../clock';
+import type { Clock } from '../../clock';
 import type { Served } from '../handoff/handoff';
 import { ShardTable } from './shard-table';
 

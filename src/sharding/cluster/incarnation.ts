@@ -13,7 +13,7 @@ import {
 } from '../../ipc/messages';
 import type { AgentLink } from '../agent-server';
 import type { BotSpec } from '../bot-spec';
-import type { Clock } from '../clock';
+import type { Clock } from '../../clock';
 import type { ClusterProcess, ProcessExit } from './cluster-process';
 import type { ConnectGate } from '../connect/connect-gate';
 import type { HangDetector } from './hang-detector';

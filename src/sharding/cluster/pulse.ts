@@ -1,4 +1,4 @@
-import type { Clock } from '../clock';
+import type { Clock } from '../../clock';
 
 /** An answer that takes longer comes from an event loop that is behind with its work, ms. */
 const CALM_MS = 20;

@@ -1,5 +1,5 @@
 import type { Remedy, RemedyOutcome } from '../../ipc/remedies';
-import type { Clock } from '../clock';
+import type { Clock } from '../../clock';
 
 /** Remedies that one incarnation was asked for and has not answered yet. */
 export class RemedyDesk {

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import type { BotSpec } from '../bot-spec';
-import type { Clock } from '../clock';
+import type { Clock } from '../../clock';
 import type { MasterEventListener } from '../events';
 import { Handoff, type HandoffResult, type HandoffSettings, type Served } from '../handoff/handoff';
 import type { HandoffStep, ReplaceOptions, ReplaceOutcome } from '../handoff/replace';

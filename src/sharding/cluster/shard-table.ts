@@ -1,5 +1,5 @@
 import type { ShardReport } from '../../ipc/messages';
-import type { Clock } from '../clock';
+import type { Clock } from '../../clock';
 
 /** A shard as `status` shows it; see control/contract for the states. */
 export type ObservedShardState =

@@ -1,5 +1,5 @@
 import { backoffDelay } from '../backoff';
-import type { Clock } from '../clock';
+import type { Clock } from '../../clock';
 
 /** Durations in ms. */
 export interface ConnectGateOptions {

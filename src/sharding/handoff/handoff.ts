@@ -1,5 +1,5 @@
 import type { HandoffReport } from '../../ipc/messages';
-import type { Clock } from '../clock';
+import type { Clock } from '../../clock';
 import type { Incarnation } from '../cluster/incarnation';
 import type { HandoffStep } from './replace';
 import { Watch, type Party } from './watch';

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock';
+import type { Clock } from '../../clock';
 import type { Incarnation } from '../cluster/incarnation';
 import type { HandoffSettings, Served } from './handoff';
 import type { HandoffStep } from './replace';

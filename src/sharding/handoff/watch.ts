@@ -1,5 +1,5 @@
 import type { HandoffReport } from '../../ipc/messages';
-import type { Clock } from '../clock';
+import type { Clock } from '../../clock';
 import type { Incarnation } from '../cluster/incarnation';
 
 /** One process of a handoff. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock';
+import type { Clock } from '../../clock';
 import type { IdentifyLedger } from './ledger';
 
 /** session_start_limit of /gateway/bot. Durations in ms. */

@@ -1,5 +1,5 @@
 import { closeSync, fdatasyncSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from 'node:fs';
-import type { Clock } from '../clock';
+import type { Clock } from '../../clock';
 
 interface Spent {
   id: number;

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock';
+import type { Clock } from '../../clock';
 import type { IdentifyBudget } from './budget';
 import type { IdentifyPermit, IdentifyQueue, IdentifyTicket } from './identify-queue';
 import type { IdentifyLedger } from './ledger';

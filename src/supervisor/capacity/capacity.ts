@@ -13,7 +13,7 @@ import type { Config } from '../../config';
 import { ControlError } from '../../control/contract';
 import { memoryRoom } from '../../health';
 import type { IncidentDesk } from '../../incidents';
-import { systemClock } from '../../sharding/clock';
+import { systemClock } from '../../clock';
 import type { MasterView } from '../../sharding/master';
 import { capacityDir } from './dir';
 import { capacitySignals } from './incidents';

@@ -6,7 +6,7 @@ import type { Database } from '../../data/router/database';
 import { openDatabase } from '../../data/router/open-database';
 import type { DataSettings } from '../../data/settings';
 import type { DataSample, DeferredSample } from '../../ipc/data-sample';
-import type { Clock } from '../../sharding/clock';
+import type { Clock } from '../../clock';
 
 export interface DataHousekeepingOptions {
   settings: DataSettings;

@@ -14,7 +14,7 @@ import {
 import { memoryRoom } from '../../health/memory-room';
 import type { GatewayBot } from '../../ipc/messages';
 import type { BotSpec } from '../../sharding/bot-spec';
-import type { Clock } from '../../sharding/clock';
+import type { Clock } from '../../clock';
 import type { Master } from '../../sharding/master';
 
 export interface DeployPreflightOptions {

@@ -22,7 +22,7 @@ import { PostgresCheck } from '../../health/checks/postgres';
 import { ShardsCheck } from '../../health/checks/shards';
 import { TcpCheck } from '../../health/checks/tcp';
 import { Redactor } from '../../logging/redactor';
-import { systemClock } from '../../sharding/clock';
+import { systemClock } from '../../clock';
 import { visibleEnv } from '../bot-spec';
 import { logEvent } from '../event-log';
 import { redisCheck } from './servers';

@@ -18,7 +18,7 @@ import {
 import type { LogConnection } from '../../incidents/log/postgres-log';
 import { Redactor } from '../../logging/redactor';
 import type { Metrics } from '../../metrics';
-import { systemClock } from '../../sharding/clock';
+import { systemClock } from '../../clock';
 import type { MasterEvent } from '../../sharding/events';
 import { visibleEnv } from '../bot-spec';
 import { createHealthChecker, type HealthOptions } from '../health/health';

@@ -34,7 +34,7 @@ import { ReindexTask } from '../../maintenance/tasks/reindex';
 import { ReleasesTask } from '../../maintenance/tasks/releases';
 import { RetentionTask } from '../../maintenance/tasks/retention';
 import { VacuumTask } from '../../maintenance/tasks/vacuum';
-import { systemClock } from '../../sharding/clock';
+import { systemClock } from '../../clock';
 import { type Backups, createBackups } from './backups';
 import { logMaintenance } from './log';
 import { readTls } from '../data/tls';

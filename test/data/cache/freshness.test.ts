@@ -1,5 +1,5 @@
 import type { Cache, Region, RegionOptions } from '../../../src/data/cache';
-import { systemClock } from '../../../src/sharding/clock';
+import { systemClock } from '../../../src/clock';
 import { until } from '../../support/until';
 import { deferred, Scene } from './scene';
 

@@ -1,6 +1,6 @@
 import type { HealthCheck } from '../../../src/health';
 import { HealthChecker, type HealthResult, type HealthState } from '../../../src/health';
-import { systemClock } from '../../../src/sharding/clock';
+import { systemClock } from '../../../src/clock';
 import { until } from '../../support/until';
 
 /** A checker on real time with quick rounds, and the thresholds of the default config. */

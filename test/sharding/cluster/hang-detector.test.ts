@@ -1,5 +1,5 @@
 import { HangDetector } from '../../../src/sharding/cluster/hang-detector';
-import { FakeClock } from '../fake-clock';
+import { FakeClock } from '../../support/fake-clock';
 
 describe('HangDetector', () => {
   let clock: FakeClock;

@@ -1,5 +1,5 @@
 import { Pulse } from '../../../src/sharding/cluster/pulse';
-import { FakeClock } from '../fake-clock';
+import { FakeClock } from '../../support/fake-clock';
 
 /** A process whose event loop answers after so long, ms; null: never. */
 function processWith(answerMs: () => number | null): { pulse: Pulse; clock: FakeClock; asked: () => number } {

@@ -1,6 +1,6 @@
 import type { ShardReport } from '../../../src/ipc/messages';
 import { ShardTable } from '../../../src/sharding/cluster/shard-table';
-import { FakeClock } from '../fake-clock';
+import { FakeClock } from '../../support/fake-clock';
 
 describe('ShardTable', () => {
   let clock: FakeClock;

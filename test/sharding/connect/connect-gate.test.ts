@@ -1,5 +1,5 @@
 import { ConnectGate, type ConnectGateView } from '../../../src/sharding/connect/connect-gate';
-import { FakeClock } from '../fake-clock';
+import { FakeClock } from '../../support/fake-clock';
 
 const NEVER = new AbortController().signal;
 

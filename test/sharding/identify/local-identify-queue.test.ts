@@ -6,7 +6,7 @@ import { IdentifyBudget } from '../../../src/sharding/identify/budget';
 import type { IdentifyPermit } from '../../../src/sharding/identify/identify-queue';
 import { FileIdentifyLedger } from '../../../src/sharding/identify/ledger';
 import { LocalIdentifyQueue } from '../../../src/sharding/identify/local-identify-queue';
-import { FakeClock } from '../fake-clock';
+import { FakeClock } from '../../support/fake-clock';
 
 const NEVER = new AbortController().signal;
 setMaxListeners(0, NEVER); // one for each that waits; in use each has a signal of its own

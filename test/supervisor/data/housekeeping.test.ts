@@ -4,7 +4,7 @@ import pino from 'pino';
 import { DeferQueue, listJournals } from '../../../src/data/defer';
 import type { DeferredSample } from '../../../src/ipc/data-sample';
 import { DataHousekeeping, type DataHousekeepingOptions } from '../../../src/supervisor/data/housekeeping';
-import { systemClock } from '../../../src/sharding/clock';
+import { systemClock } from '../../../src/clock';
 import { SETTINGS, Shards } from '../../data/support/shards';
 import { until } from '../../support/until';
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/sharding/clock';
+import type { Clock } from '../../src/clock';
 
 /** A clock that a test moves by hand. */
 export class FakeClock implements Clock {
