@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,8 @@ import { LocalIdentifyQueue } from '../../src/sharding/identify/local-identify-q
 import { FakeClock } from '../support/fake-clock';
 
 const NEVER = new AbortController().signal;
+// Many wait on it at once.
+setMaxListeners(0, NEVER);
 
 describe('the gate, while Discord is known to be out', () => {
   function scene() {

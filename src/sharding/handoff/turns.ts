@@ -10,10 +10,15 @@ export class Turns {
     const before = this.#last;
     let end: () => void = () => undefined;
     this.#last = new Promise((resolve) => (end = resolve));
-    const aborted = new Promise<void>((resolve) => {
-      signal.addEventListener('abort', () => resolve(), { once: true });
+    await new Promise<void>((resolve) => {
+      const go = (): void => {
+        signal.removeEventListener('abort', go);
+        resolve();
+      };
+      signal.addEventListener('abort', go);
+      if (signal.aborted) go();
+      else void before.then(go);
     });
-    await Promise.race([before, aborted]);
     if (signal.aborted) {
       void before.then(end);
       signal.throwIfAborted();
