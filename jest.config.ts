@@ -18,6 +18,7 @@ const config: Config = {
   moduleNameMapper: { '^(\\.{1,2}/(?:document|interpolate))\\.js$': '$1' },
   testTimeout: 60_000,
   maxWorkers: 2,
+  testSequencer: '<rootDir>/test/sequencer.js',
   reporters: ['default', '<rootDir>/test/reporter.js'],
 };
 

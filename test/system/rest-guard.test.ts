@@ -3,6 +3,7 @@ import { until } from '../support/until';
 import { Botctl } from './support/botctl';
 
 const CLUSTERS = 8;
+/** Calls of each cluster. */
 const COUNT = 100;
 
 describe('the REST guard of a running bot', () => {
@@ -14,7 +15,7 @@ describe('the REST guard of a running bot', () => {
     await sandbox.close();
   });
 
-  async function start(rest: object, clusters = CLUSTERS): Promise<void> {
+  async function start(rest: object, clusters: number, count = COUNT): Promise<void> {
     sandbox = new Sandbox({
       guilds: 160,
       shards: clusters,
@@ -26,7 +27,7 @@ describe('the REST guard of a running bot', () => {
       bot: 'rest-load.cjs',
       api: apiUrl,
       config: {
-        bot: { env: { COUNT, RATE: 50 } },
+        bot: { env: { COUNT: count, RATE: 50 } },
         sharding: { totalShards: clusters, shardsPerCluster: 1 },
         rest,
       },
@@ -43,11 +44,12 @@ describe('the REST guard of a running bot', () => {
     ) as Record<string, string>;
   }
 
-  const all = (): boolean => Object.keys(outcomes()).length === CLUSTERS * COUNT;
   const distinct = (): number => sandbox.report().restIds.distinct;
 
   it('keeps eight clusters that want more within the limit; killed under load, it loses and doubles nothing', async () => {
-    await start({ guard: true });
+    const count = 60;
+    await start({ guard: true }, CLUSTERS, count);
+    const all = (): boolean => Object.keys(outcomes()).length === CLUSTERS * count;
     await until(() => distinct() > 100, { timeoutMs: 30_000 });
     const before = distinct();
     await until(() => distinct() > before + 200, { timeoutMs: 30_000 });
@@ -110,7 +112,7 @@ describe('the REST guard of a running bot', () => {
   });
 
   it('is not there when it is switched off', async () => {
-    await start({ guard: false });
+    await start({ guard: false }, 2);
     await until(() => distinct() > 50, { timeoutMs: 30_000 });
     expect((await botctl.status()).rest).toBeNull();
     expect(botctl.logs()).not.toMatch(/REST guard/);
