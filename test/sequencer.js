@@ -1,12 +1,17 @@
 'use strict';
 const { default: Sequencer } = require('@jest/test-sequencer');
 
-/** What runs the whole system takes longest, and is not to be left for the end, when one worker has nothing else to do. */
+/** What runs the whole system: it takes long, and two of them at a time are in each other's way. */
 const isWhole = ({ path }) => /\/test\/(system|chaos)\//.test(path);
 
-module.exports = class WholeSystemFirst extends Sequencer {
+/** Spreads the long tests evenly over the short ones; none is left for the end, when a worker would idle. */
+module.exports = class Spread extends Sequencer {
   sort(tests) {
     const sorted = super.sort(tests);
-    return [...sorted.filter(isWhole), ...sorted.filter((test) => !isWhole(test))];
+    const whole = sorted.filter(isWhole);
+    const short = sorted.filter((test) => !isWhole(test));
+    const every = Math.ceil(short.length / Math.max(1, whole.length));
+    const rounds = whole.flatMap((test, at) => [test, ...short.slice(at * every, (at + 1) * every)]);
+    return [...rounds, ...short.slice(whole.length * every)];
   }
 };
