@@ -10,6 +10,8 @@ export interface FleetCluster {
   /** As in `status`. */
   state: string;
   shards: readonly { id: number; ready: boolean }[];
+  /** Callers that wait for a database connection, by its last sample. */
+  waiting: number;
 }
 
 /** The clusters that a scope is about; all of them for what concerns the whole bot. */

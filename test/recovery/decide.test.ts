@@ -15,6 +15,7 @@ function fleet(clusters: number, away: readonly number[] = [], states: Readonly<
       id,
       state: states[id] ?? 'ready',
       shards: Array.from({ length: 4 }, (__, index) => ({ id: id * 4 + index, ready: !away.includes(id * 4 + index) })),
+      waiting: 0,
     })),
   };
 }
@@ -147,6 +148,18 @@ describe('why not', () => {
       /recovery.maxPerHour/,
     ],
   ])('%s', (_, change, expected) => expect(why(change)).toMatch(expected));
+
+  it('more connections help an error rate only where callers wait for one', () => {
+    const errors = {
+      strategy: STRATEGIES['error-rate'],
+      incident: { id: 'i1', strategy: 'error-rate' as const, holds: true, parent: null },
+    };
+    expect(why(errors)).toBe('no caller waits for a database connection');
+    const clusters = fleet(2).clusters.map((cluster) => ({ ...cluster, waiting: cluster.id === 1 ? 3 : 0 }));
+    expect(taken({ ...errors, fleet: { clusters } })).toBe('add-connections');
+    expect(taken({ ...errors, scope: 'bot', fleet: { clusters } })).toBe('add-connections');
+    expect(why({ ...errors, scope: 'cluster:0', fleet: { clusters } })).toMatch(/no caller waits/);
+  });
 
   it('an hour later there is room again', () => {
     const records = [1, 2].map((n) =>

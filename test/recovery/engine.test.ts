@@ -72,7 +72,7 @@ class Scene {
       desk,
       actions: actions as unknown as RecoveryActions,
       fleet: () => ({
-        clusters: [0, 1, 2, 3].map((id) => ({ id, state: 'ready', shards: [{ id, ready: true }] })),
+        clusters: [0, 1, 2, 3].map((id) => ({ id, state: 'ready', shards: [{ id, ready: true }], waiting: 0 })),
       }),
       history: new History(
         join(this.dir, 'recovery.json'),

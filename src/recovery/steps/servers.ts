@@ -1,4 +1,4 @@
-import { databaseOf } from '../fleet';
+import { clustersOf, databaseOf } from '../fleet';
 import type { Step } from '../strategy';
 
 const QUIET = { touches: 'nothing', needsDiscord: false } as const;
@@ -37,6 +37,15 @@ export const addConnections: Step = {
   does: 'Allow more connections, within what the database servers have',
   verifyMs: 60_000,
   run: ({ scope }, actions) => actions.addConnections(databaseOf(scope)),
+};
+
+/** For what has many causes, of which too few connections are one. */
+export const addConnectionsWhereShort: Step = {
+  ...addConnections,
+  pointless: ({ scope, fleet }) => {
+    const isShort = clustersOf(scope, fleet).some(({ waiting }) => waiting > 0);
+    return isShort ? null : 'no caller waits for a database connection';
+  },
 };
 
 export const reviveRedis: Step = {

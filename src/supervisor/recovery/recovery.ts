@@ -189,7 +189,13 @@ export class Recovery {
     if (view === null) return { clusters: [] };
     const shards = new Map<number, { id: number; ready: boolean }[]>(view.clusters.map(({ id }) => [id, []]));
     for (const { id, cluster, state } of view.shards) shards.get(cluster)?.push({ id, ready: state === 'ready' });
-    return { clusters: view.clusters.map(({ id, state }) => ({ id, state, shards: shards.get(id) ?? [] })) };
+    return {
+      clusters: view.clusters.map(({ id, state, sample }) => ({
+        ...{ id, state },
+        shards: shards.get(id) ?? [],
+        waiting: (sample?.data?.pools ?? []).reduce((sum, { waiting }) => sum + waiting, 0),
+      })),
+    };
   }
 
   #actions(): RecoveryActions {
