@@ -127,7 +127,7 @@ describe('metrics of a bot whose clusters die', () => {
     // What the bot adds.
     expect(sumOf(values, 'bot_pings_total')).toBe(sumOf(values, 'botctl_interactions_total'));
     expect(sumOf(values, 'bot_ping_seconds_count')).toBe(sumOf(values, 'botctl_interactions_total'));
-    expect([...values.keys()].filter((series) => series.startsWith('bot_mood'))).toHaveLength(4);
+    expect([...values.keys()].filter((series) => series.startsWith('bot_mood'))).toHaveLength(SHARDS / 2);
   });
 
   it('tell everything that is known of a bot without databases', () => {
