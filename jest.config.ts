@@ -17,7 +17,8 @@ const config: Config = {
   // import('./x.js') of a compiled file is x.ts here.
   moduleNameMapper: { '^(\\.{1,2}/(?:document|interpolate))\\.js$': '$1' },
   testTimeout: 60_000,
-  maxWorkers: 2,
+  // They wait more than they compute.
+  maxWorkers: 3,
   testSequencer: '<rootDir>/test/sequencer.js',
   reporters: ['default', '<rootDir>/test/reporter.js'],
 };
