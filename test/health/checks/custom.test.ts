@@ -9,6 +9,9 @@ import { TcpCheck } from '../../../src/health/checks/tcp';
 import { until } from '../../support/until';
 import { Watch } from '../support/watch';
 
+/** Whatever the machine has to do meanwhile. */
+const PATIENT = { timeoutMs: 10_000 };
+
 let dir: string;
 let watch: Watch;
 const servers: (Server | HttpServer)[] = [];
@@ -64,10 +67,10 @@ describe('http', () => {
 
   it('may want another status, and names no key of its address', async () => {
     const port = await listen(createHttpServer((_, response) => response.writeHead(302).end()));
-    watch = new Watch([new HttpCheck({ name: 'web', url: `http://127.0.0.1:${port}`, status: 302 })]);
+    watch = new Watch([new HttpCheck({ name: 'web', url: `http://127.0.0.1:${port}`, status: 302 })], PATIENT);
     await watch.until('healthy');
     watch.stop();
-    watch = new Watch([new HttpCheck({ name: 'web', url: 'http://127.0.0.1:1/?key=s3cret' })]);
+    watch = new Watch([new HttpCheck({ name: 'web', url: 'http://127.0.0.1:1/?key=s3cret' })], PATIENT);
     const { message } = await watch.until('unhealthy');
     expect(message).toMatch(/ECONNREFUSED/);
     expect(message).not.toContain('s3cret');
@@ -77,7 +80,7 @@ describe('http', () => {
 it('tcp wants a connection', async () => {
   const server = createServer((socket) => socket.on('error', () => undefined));
   const port = await listen(server);
-  watch = new Watch([new TcpCheck({ name: 'port', host: '127.0.0.1', port })]);
+  watch = new Watch([new TcpCheck({ name: 'port', host: '127.0.0.1', port })], PATIENT);
   await watch.until('healthy');
   await new Promise((resolve) => server.close(resolve));
   expect((await watch.until('unhealthy')).message).toMatch(/ECONNREFUSED/);
@@ -128,7 +131,7 @@ describe('command', () => {
     ['no such program', ['/nonexistent/program'] as const, /ENOENT/],
     ['a program that kills itself', ['/bin/sh', '-c', 'kill -9 $$'] as const, /^ended by SIGKILL$/],
   ])('%s is a failure with its reason', async (_, argv, message) => {
-    watch = new Watch([new CommandCheck({ name: 'x', argv: [...argv], cwd: dir, env: {} })]);
+    watch = new Watch([new CommandCheck({ name: 'x', argv: [...argv], cwd: dir, env: {} })], PATIENT);
     expect((await watch.until('unhealthy')).message).toMatch(message);
   });
 });
