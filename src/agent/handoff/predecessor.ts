@@ -4,7 +4,6 @@ import { DispatchLog } from '../reshard/dispatch-log';
 import type { BotState } from './bot-state';
 import { countDropped } from './dropped';
 import type { HandingClient } from './handing-client';
-import { makeHaste } from './haste';
 import { HeirLink } from './heir-link';
 import type { CutRecord } from './wire';
 
@@ -93,19 +92,14 @@ export class Predecessor {
     const obstacle = handing.obstacle();
     if (obstacle !== null) throw new Error(obstacle);
     this.#isCut = true;
-    const endHaste = makeHaste();
-    try {
-      const at = Date.now();
-      await handing.cut();
-      const dropped = countDropped(handing.client);
-      const exported = await state.export();
-      const record: CutRecord = { k: 'cut', at, sessions: [], dropped, state: exported };
-      for (const link of links) {
-        if (this.#log === null) link.cut({ ...record, sessions: handing.sessions() });
-        else link.cut({ ...record, told: this.#log.of(link.heir.shardIds) });
-      }
-    } finally {
-      endHaste();
+    const at = Date.now();
+    await handing.cut();
+    const dropped = countDropped(handing.client);
+    const exported = await state.export();
+    const record: CutRecord = { k: 'cut', at, sessions: [], dropped, state: exported };
+    for (const link of links) {
+      if (this.#log === null) link.cut({ ...record, sessions: handing.sessions() });
+      else link.cut({ ...record, told: this.#log.of(link.heir.shardIds) });
     }
   }
 

@@ -8,7 +8,6 @@ import { SnapshotError, type GatewayStream, type HeaderRecord, type SnapshotMeta
 import type { BotState } from './bot-state';
 import { CacheReceiver } from './cache-receiver';
 import { together, type Cut } from './cut';
-import { makeHaste } from './haste';
 import { Intake, listen } from './intake';
 import type { FromCaches, FromSuccessor } from './wire';
 
@@ -46,7 +45,6 @@ export class Successor {
   #allow: () => void = () => undefined;
   readonly #allowed = new Promise<void>((resolve) => (this.#allow = resolve));
   #hasTaken = false;
-  #endHaste: () => void = () => undefined;
 
   constructor(private readonly options: SuccessorOptions) {}
 
@@ -85,7 +83,6 @@ export class Successor {
     await this.#level(intakes);
     this.options.report({ step: 'level' });
     await Promise.race([this.#allowed, failed]);
-    this.#endHaste = makeHaste();
     say({ k: 'cut' });
     const cut = together(await Promise.all(intakes.map((intake) => intake.cut)));
 
@@ -104,7 +101,6 @@ export class Successor {
     const settled = (lastAt: number | null): void => {
       if (told) return;
       told = true;
-      this.#endHaste();
       if (timer !== null) clearTimeout(timer);
       this.options.serving(lastAt === null ? null : lastAt - cut.at, cut.dropped);
       for (const intake of intakes) intake.end();
