@@ -207,7 +207,8 @@ export class Stage {
 
   /** Interactions that the bot has answered, by its own log. */
   acknowledged(): Set<string> {
-    return new Set([...this.botctl.logs().matchAll(/kept \d+ (\d+)/g)].map((match) => match[1] ?? ''));
+    // With the quote behind it: on a full disk a line can be cut off within its number.
+    return new Set([...this.botctl.logs().matchAll(/kept \d+ (\d+)"/g)].map((match) => match[1] ?? ''));
   }
 
   /** How often each interaction was written, over all databases. */
