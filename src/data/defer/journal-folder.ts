@@ -69,8 +69,12 @@ export class JournalFolder {
    * Takes over the journals of dead processes whose owner's name is accepted.
    * @returns their files, oldest first @throws Error of the disk
    */
-  adopt(accepts: (owner: string) => boolean): Promise<string[]> {
-    return this.#adopt(({ owner }) => accepts(owner), 'adopted');
+  async adopt(accepts: (owner: string) => boolean): Promise<string[]> {
+    const names = await namesIn(this.dir);
+    return this.#take(
+      names.filter((name) => accepts(name.owner) && !isAlive(name)),
+      'adopted',
+    );
   }
 
   /**
@@ -79,13 +83,11 @@ export class JournalFolder {
    * @throws Error of the disk
    */
   async adoptElder(born: string): Promise<string[] | null> {
-    const elder = (await namesIn(this.dir)).find((name) => name.born === born);
-    if (elder !== undefined && isAlive(elder)) return null;
-    return this.#adopt((name) => name.born === born, 'elder');
+    const elders = (await namesIn(this.dir)).filter((name) => name.born === born);
+    return elders.some(isAlive) ? null : this.#take(elders, 'elder');
   }
 
-  async #adopt(accepts: (name: Name) => boolean, as: 'adopted' | 'elder'): Promise<string[]> {
-    const dead = (await namesIn(this.dir)).filter((name) => accepts(name) && !isAlive(name));
+  async #take(dead: Name[], as: 'adopted' | 'elder'): Promise<string[]> {
     const files: string[] = [];
     for (const name of dead.sort((a, b) => a.born.localeCompare(b.born, 'en', { numeric: true }))) {
       this.#adopted += 1;
