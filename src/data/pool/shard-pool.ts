@@ -11,6 +11,7 @@ import { type Fenced, FencedQuery } from './fenced-query';
 import { type CircuitName, ShardBreaker } from './shard-breaker';
 import { StatementLane } from './statement-lane';
 import { isStaleName, StatementNames } from './statement-names';
+import { within } from '../../within';
 
 /** Durations in ms. */
 export interface PoolSettings {
@@ -306,12 +307,7 @@ export class ShardPool {
     const { url, ssl, applicationName } = this.options;
     const client = await connectClient({ url, ssl, applicationName: `${applicationName} probe`, timeout: PROBE_MS });
     try {
-      await Promise.race([
-        client.query('SELECT 1'),
-        delay(PROBE_MS, undefined, { ref: false }).then(() => {
-          throw new Error(`no answer within ${PROBE_MS / 1_000} s`);
-        }),
-      ]);
+      await within(PROBE_MS, client.query('SELECT 1'));
     } finally {
       cutOff(client);
     }

@@ -1,3 +1,4 @@
+import { within } from '../../within';
 import type { Incident } from '../types';
 
 /** As much of a pg client as is used. */
@@ -126,17 +127,9 @@ export class PostgresLog {
   }
 
   /** A server that hangs is as bad as one that is down. */
-  async #ask<T>(work: (connection: LogConnection) => Promise<T>): Promise<T> {
+  #ask<T>(work: (connection: LogConnection) => Promise<T>): Promise<T> {
     const { answerMs = ANSWER_MS } = this.#options;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${answerMs} ms`)), answerMs).unref();
-    });
-    try {
-      return await Promise.race([this.#with(work), late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    return within(answerMs, this.#with(work), `no answer within ${answerMs} ms`);
   }
 
   async #with<T>(work: (connection: LogConnection) => Promise<T>): Promise<T> {

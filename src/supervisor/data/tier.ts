@@ -25,6 +25,7 @@ import { PlacementMismatchError, prepareShards } from '../../data/schema/prepare
 import { placementFile } from './settings';
 import type { DataView } from './status';
 import { readTls } from './tls';
+import { within } from '../../within';
 
 export interface DataTierOptions {
   config: Config;
@@ -203,6 +204,7 @@ export class DataTier {
       await within(
         PREPARE_TIMEOUT_MS,
         prepareShards(this.shards, (shard) => this.connect(shard)),
+        `no end within ${PREPARE_TIMEOUT_MS / 1_000} s`,
       );
       await this.#migrate();
       await this.#readPlacement();
@@ -353,18 +355,6 @@ function addressOf(url: string): string {
 
 function serverOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : url;
-}
-
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no end within ${ms / 1_000} s`)), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 function messageOf(error: unknown): string {

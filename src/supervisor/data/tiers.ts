@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectionOptions } from 'node:tls';
 import type { Logger } from 'pino';
 import type { PostgresStatus, ServerStatus } from '../../control/contract';
@@ -7,6 +6,7 @@ import { EmbeddedPostgres } from '../../data/embedded/postgres';
 import { EmbeddedRedis } from '../../data/embedded/redis';
 import { connectClient } from '../../data/pool/connect';
 import { createRedis, type RedisSource } from '../../data/redis';
+import { within } from '../../within';
 
 export interface TierSettings {
   stateDir: string;
@@ -259,7 +259,7 @@ function up(kind: 'embedded' | 'external', address: string, version: string | nu
 async function probePostgres(url: string, ssl: ConnectionOptions | undefined): Promise<string | null> {
   const client = await connectClient({ url, ssl, applicationName: 'botctl supervisor', timeout: PROBE_TIMEOUT_MS });
   try {
-    const { rows } = await within(client.query<{ server_version: string }>('SHOW server_version'));
+    const { rows } = await within(PROBE_TIMEOUT_MS, client.query<{ server_version: string }>('SHOW server_version'));
     return rows[0]?.server_version ?? null;
   } finally {
     await client.end().catch(() => undefined);
@@ -274,7 +274,7 @@ async function probeRedis(source: RedisSource): Promise<string | null> {
     onError: (message) => (reason = message),
   });
   try {
-    await within(new Promise<void>((resolve) => client.once('ready', resolve)));
+    await within(PROBE_TIMEOUT_MS, new Promise<void>((resolve) => client.once('ready', resolve)));
     const info = await client.info('server');
     return /redis_version:(\S+)/.exec(info)?.[1] ?? null;
   } catch (error) {
@@ -282,15 +282,6 @@ async function probeRedis(source: RedisSource): Promise<string | null> {
   } finally {
     client.disconnect();
   }
-}
-
-async function within<T>(work: Promise<T>): Promise<T> {
-  return Promise.race([
-    work,
-    delay(PROBE_TIMEOUT_MS, undefined, { ref: false }).then(() => {
-      throw new Error(`no answer within ${PROBE_TIMEOUT_MS / 1_000} s`);
-    }),
-  ]);
 }
 
 function addressOfRedis(source: RedisSource): string {
