@@ -24,8 +24,6 @@ export interface AgentServerOptions {
   onRefused: (reason: string, hello: Hello | null) => void;
 }
 
-/** An agent has this long to say hello, ms. */
-const HELLO_TIMEOUT_MS = 10_000;
 /** An agent that is sent away has this long to save its sessions, ms. */
 const LEAVE_DEADLINE_MS = 10_000;
 /** A process that does not read what we send is cut off at this size; it comes back with a new hello. */
@@ -58,11 +56,11 @@ export class AgentServer {
     return new Promise((resolve) => this.#server.close(() => resolve()));
   }
 
+  /** Its hello may be a long time coming: only when all modules of the bot are loaded. Whoever started it bounds that. */
   #attach(socket: Socket): void {
     this.#sockets.add(socket);
     let handlers: AgentHandlers | null = null;
     let open = true;
-    const helloTimer = setTimeout(() => socket.destroy(), HELLO_TIMEOUT_MS).unref();
     const link = (hello: Hello): AgentLink => ({
       hello,
       send: (frame) => {
@@ -80,7 +78,6 @@ export class AgentServer {
       const frame = value as AgentToSupervisor;
       if (handlers !== null && frame.t !== 'hello') return handlers.onFrame(frame);
       if (frame.t !== 'hello' || handlers !== null) return this.#refuse(socket, 'spoke before its hello', null);
-      clearTimeout(helloTimer);
       const sameProtocol = frame.protocol === PROTOCOL_VERSION;
       handlers = sameProtocol ? this.options.accept(link(frame)) : null;
       if (handlers === null) {
@@ -100,7 +97,6 @@ export class AgentServer {
     });
     socket.on('error', () => socket.destroy());
     socket.on('close', () => {
-      clearTimeout(helloTimer);
       this.#sockets.delete(socket);
       if (open) handlers?.onClose();
       open = false;

@@ -1,7 +1,10 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createConnection, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Channel } from '../../src/agent/channel';
+import { encodeFrame } from '../../src/ipc/frames';
 import { PROTOCOL_VERSION, type AgentToSupervisor, type Hello, type SupervisorToAgent } from '../../src/ipc/messages';
 import { AgentServer, type AgentLink } from '../../src/sharding/agent-server';
 import { until } from '../support/until';
@@ -86,6 +89,32 @@ describe('Channel', () => {
     await until(() => received.length === 1 && frames.length === 2);
     expect(received).toEqual([{ t: 'pong', id: 7 }]);
     expect(frames[1]).toEqual({ t: 'ping', id: 7 });
+  });
+
+  it('is waited for while its process loads modules, however long that takes', async () => {
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask'] });
+    const sockets: Socket[] = [];
+    const connected = async (): Promise<Socket> => {
+      const socket = createConnection(path);
+      sockets.push(socket);
+      await once(socket, 'connect');
+      return socket;
+    };
+    try {
+      await listen();
+      const slow = await connected();
+      const quick = await connected();
+      quick.write(encodeFrame(HELLO));
+      await once(quick, 'data'); // the server has taken the slow one before
+      jest.advanceTimersByTime(10 * 60 * 1_000);
+      await new Promise((resolve) => void setImmediate(resolve));
+      slow.write(encodeFrame(HELLO));
+      await Promise.race([once(slow, 'data'), once(slow, 'close')]);
+      expect(links).toHaveLength(2);
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      jest.useRealTimers();
+    }
   });
 
   it('keeps messages of the bot until there is a supervisor, in order, and drops other frames', async () => {
