@@ -36,7 +36,9 @@ export interface RolloutStatus {
     id: number;
     step: 'waiting' | 'replacing' | 'replaced' | 'returning' | 'returned';
     how: 'handoff' | 'restart' | 'kept' | null;
+    /** No event was dispatched for so long in the handoff, ms, and events came late for so long. null: not measured. */
     gapMs: number | null;
+    caughtUpMs: number | null;
     identifies: number;
   }[];
   /** Ids of clusters, in the order in which they are replaced. */

@@ -1,3 +1,4 @@
+import type { HandoffGap } from '../ipc/messages';
 import type { ReplaceOutcome } from '../sharding/handoff/replace';
 
 /** What a rollout is for. reload: the same release with a new config. */
@@ -10,17 +11,16 @@ export type RolloutEnd = 'done' | 'rolled-back' | 'halted' | 'failed';
 export type DeployEvent =
   | { type: 'deploy.refused'; to: string; reason: string }
   | { type: 'deploy.started'; rollout: string; kind: RolloutKind; from: string; to: string; clusters: number }
-  | {
+  | ({
       type: 'deploy.cluster';
       rollout: string;
       cluster: number;
       release: string;
       how: ReplaceOutcome['how'];
       reason: string | null;
-      gapMs: number | null;
       identifies: number;
       tookMs: number;
-    }
+    } & HandoffGap)
   | { type: 'deploy.stable'; rollout: string; clusters: readonly number[]; watchedMs: number }
   | { type: 'deploy.paused'; rollout: string }
   | { type: 'deploy.resumed'; rollout: string; afterRestart: boolean }

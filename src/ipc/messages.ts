@@ -102,6 +102,16 @@ export interface DroppedState {
   voiceConnections: number;
 }
 
+/** How long a handoff kept events from the bot, ms from the cut; null: not measured, or not all sessions were resumed. */
+export interface HandoffGap {
+  /** No event was dispatched: until the last shard had its first one, or RESUMED where it had missed none. */
+  gapMs: number | null;
+  /** Events came late: until the last shard had everything that it had missed. */
+  caughtUpMs: number | null;
+}
+
+export const GAP_UNKNOWN: HandoffGap = { gapMs: null, caughtUpMs: null };
+
 /** How far a handoff is, told by the process of which it says so. */
 export type HandoffReport =
   /** Successor: it is in login() and listens for its predecessor. */
@@ -112,16 +122,15 @@ export type HandoffReport =
   | { step: 'level' }
   /** Successor: it has been given the sessions. */
   | { step: 'taken' }
-  /** Successor: Discord has answered it. `gapMs`: from the cut until the last shard was resumed; null: not all were. */
-  | {
+  /** Successor: Discord has answered it. */
+  | ({
       step: 'serving';
-      gapMs: number | null;
       shards: ShardReport[];
       sessions: ShardSession[];
       dropped: DroppedState | null;
       /** After a reshard: events that no bot was told of. */
       missed: number;
-    }
+    } & HandoffGap)
   /** Either, before the cut: the predecessor goes on as before. `restart`: stopping and starting would do. */
   | { step: 'failed'; reason: string; restart: boolean }
   /** Predecessor, after the cut: the successor is dead, the sessions are taken back. */

@@ -151,6 +151,7 @@ const SUPERVISOR = {
     'outcome',
   ]),
   cluster_handoff_gap_seconds: gauge('How long no event was dispatched in the last handoff.', 'seconds', CLUSTER),
+  cluster_handoff_catch_up_seconds: gauge('How long events came late in the last handoff.', 'seconds', CLUSTER),
   cluster_hangs_total: counter('Processes ended because their event loop did not answer.', CLUSTER),
   identify_remaining: gauge("What is left of Discord's daily limit of IDENTIFYs.", 'count', [], { merge: 'min' }),
   identify_limit: gauge("Discord's daily limit of IDENTIFYs.", 'count', [], { extremes: false }),

@@ -1,4 +1,4 @@
-import type { DroppedState, NoticeCode, Sample, ShardPhase } from '../ipc/messages';
+import type { DroppedState, HandoffGap, NoticeCode, Sample, ShardPhase } from '../ipc/messages';
 import type { ConnectGateView } from './connect/connect-gate';
 import type { HandoffStep } from './handoff/replace';
 import type { OutputLine } from './cluster/output';
@@ -18,29 +18,27 @@ export type MasterEvent =
   /** `pid`: of the successor. */
   | { type: 'cluster.handoff'; cluster: number; step: HandoffStep; pid: number }
   /** The successor is the cluster now. */
-  | {
+  | ({
       type: 'cluster.handed-over';
       cluster: number;
       pid: number;
       incarnation: string;
       predecessor: number;
-      gapMs: number | null;
       dropped: DroppedState | null;
-    }
+    } & HandoffGap)
   /** The successor is dead, the predecessor goes on. */
   | { type: 'cluster.handoff-failed'; cluster: number; reason: string }
   /** Clusters hand their shards over to others, which group them anew. */
   | { type: 'clusters.regroup'; from: number[]; to: number[]; step: HandoffStep }
   /** A cluster that has taken its shards from others serves now. */
-  | {
+  | ({
       type: 'cluster.formed';
       cluster: number;
       pid: number;
       incarnation: string;
       shards: number;
-      gapMs: number | null;
       dropped: DroppedState | null;
-    }
+    } & HandoffGap)
   /** Its shards are other clusters' now, and its processes have ended; none has its number any more. */
   | { type: 'cluster.dissolved'; cluster: number }
   /** A process that has handed over has ended. */

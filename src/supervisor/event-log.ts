@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { scopeName, type HealthEvent } from '../health';
-import type { NoticeCode } from '../ipc/messages';
+import type { HandoffGap, NoticeCode } from '../ipc/messages';
 import type { MasterEvent } from '../sharding/events';
 
 /** Levels of pino by the numbers that bots' JSON lines carry. */
@@ -74,8 +74,7 @@ export function logEvent(logger: Logger, event: MasterEvent | HealthEvent): void
       logger.info(about(event), `cluster ${event.cluster}: handoff to pid ${event.pid}, ${event.step}`);
       break;
     case 'cluster.handed-over': {
-      const gap = event.gapMs === null ? '' : `, gap ${Math.round(event.gapMs)} ms`;
-      logger.info(about(event), `cluster ${event.cluster} handed over to pid ${event.pid}${gap}`);
+      logger.info(about(event), `cluster ${event.cluster} handed over to pid ${event.pid}${gapText(event)}`);
       break;
     }
     case 'clusters.regroup': {
@@ -84,8 +83,8 @@ export function logEvent(logger: Logger, event: MasterEvent | HealthEvent): void
       break;
     }
     case 'cluster.formed': {
-      const gap = event.gapMs === null ? '' : `, gap ${Math.round(event.gapMs)} ms`;
-      logger.info(about(event), `cluster ${event.cluster} is formed: pid ${event.pid}, ${event.shards} shards${gap}`);
+      const text = `pid ${event.pid}, ${event.shards} shards${gapText(event)}`;
+      logger.info(about(event), `cluster ${event.cluster} is formed: ${text}`);
       break;
     }
     case 'cluster.dissolved':
@@ -143,6 +142,11 @@ function logHealth(logger: Logger, { type, check, to, results }: HealthEvent): v
   const fields = { event: type, check, to, scopes: scopes.slice(0, 100), failures: first?.failures };
   const text = `health: ${check} is ${to}${where}: ${first?.message ?? ''}`;
   logger[to === 'unhealthy' ? 'warn' : to === 'healthy' ? 'info' : 'debug'](fields, text);
+}
+
+function gapText({ gapMs, caughtUpMs }: HandoffGap): string {
+  const late = caughtUpMs === null ? '' : `, caught up after ${Math.round(caughtUpMs)} ms`;
+  return gapMs === null ? '' : `, gap ${Math.round(gapMs)} ms${late}`;
 }
 
 function logPhase(logger: Logger, event: Extract<MasterEvent, { type: 'shard.phase' }>): void {

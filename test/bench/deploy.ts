@@ -79,6 +79,11 @@ function counts(sandbox: Sandbox): Counts {
   return { gone: lost + missed + outstanding, doubled, identifies, violations: violations.length };
 }
 
+function longest(times: readonly (number | null)[]): string {
+  if (times.length === 0) return '-';
+  return times.includes(null) ? 'not known' : `${Math.round(Math.max(...times.map((ms) => ms ?? 0)))} ms`;
+}
+
 async function measure({ title, name, mode }: (typeof CASES)[number], rate: number): Promise<(string | number)[]> {
   const sandbox = new Sandbox({ guilds: GUILDS, shards: SHARDS, maxConcurrency: 16 });
   const { apiUrl } = await sandbox.listen();
@@ -128,7 +133,8 @@ async function measure({ title, name, mode }: (typeof CASES)[number], rate: numb
       after.doubled - before.doubled,
       after.identifies - before.identifies,
       after.violations,
-      gaps.length === 0 ? '-' : `${Math.round(Math.max(...gaps))} ms`,
+      longest(gaps.map(({ gapMs }) => gapMs)),
+      longest(gaps.map(({ caughtUpMs }) => caughtUpMs)),
       `${during.p99} ms (quiet ${quiet.p99})`,
       `${during.memory} (quiet ${quiet.memory})`,
     ];
@@ -151,6 +157,7 @@ async function main(): Promise<void> {
     'identifies',
     'violations',
     'gap',
+    'caught up',
     'p99',
     'memory, MB',
   ];

@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { stringify } from 'yaml';
+import type { HandoffGap } from '../../src/ipc/messages';
 import { until } from '../support/until';
 
 export const PEERS = ['botctl', 'ShardingManager', 'hybrid-sharding'] as const;
@@ -117,16 +118,16 @@ export class Peer {
     return { manager: pss(this.pid), children: children.reduce((sum, pid) => sum + pss(pid), 0) };
   }
 
-  /** What the deploy cost each cluster: without a connection for so long, ms. */
-  async gaps(): Promise<number[]> {
+  /** What the deploy cost each cluster. */
+  async gaps(): Promise<HandoffGap[]> {
     if (this.name !== 'botctl') return [];
     const config = join(this.dir, 'botctl.yaml');
     const env = { PATH: process.env['PATH'], HOME: process.env['HOME'] };
     const { stdout } = await promisify(execFile)(process.execPath, [BIN, 'releases', '--json', '--config', config], {
       env,
     });
-    const { history } = JSON.parse(stdout) as { history: { clusters: { gapMs: number | null }[] }[] };
-    return (history[0]?.clusters ?? []).flatMap(({ gapMs }) => gapMs ?? []);
+    const { history } = JSON.parse(stdout) as { history: { clusters: HandoffGap[] }[] };
+    return history[0]?.clusters ?? [];
   }
 
   /** Begins to move everything to a new version: botctl's own command, or the signal on which the peers do theirs. */

@@ -28,6 +28,7 @@ const GOOD: ReplaceOutcome = {
   ready: true,
   identifies: 0,
   gapMs: 40,
+  caughtUpMs: 70,
   tookMs: 900,
   dropped: null,
 };

@@ -11,6 +11,7 @@ import type {
 import type { Permits } from '../permits';
 import { Checkpoints } from '../checkpoint/checkpoints';
 import { restore } from '../checkpoint/restore';
+import { Answers, type Answered } from '../handoff/answers';
 import type { HandingClient } from '../handoff/handing-client';
 import type { Successor, TakingClient } from '../handoff/successor';
 import { EventGate } from '../reshard/event-gate';
@@ -94,8 +95,8 @@ export class ManagedClient {
   #journal: ((shard: number, t: string, d: unknown) => void) | null = null;
   /** A shard has identified while a handoff was under way. */
   #newSession = false;
-  /** Of a successor: the shards that Discord has not answered yet, and who is told. */
-  #awaited: { shards: Set<number>; answered: () => void; settled: (lastAt: number | null) => void } | null = null;
+  /** Of a successor. */
+  #answers: Answers | null = null;
 
   constructor(private readonly options: ManagedClientOptions) {
     this.#monitor = new ShardMonitor(options.boot.shardIds, options.onShard);
@@ -302,7 +303,11 @@ export class ManagedClient {
       },
       resume: (on) => {
         this.#hydrating = false;
-        this.#awaited = { ...on, shards: new Set(this.#controls.keys()) };
+        const onSettled = (answered: Answered | null): void => {
+          this.#answers = null;
+          on.onSettled(answered);
+        };
+        this.#answers = new Answers({ ...on, onSettled, shardIds: this.#controls.keys() });
         for (const control of controls) control.release();
       },
     };
@@ -328,16 +333,6 @@ export class ManagedClient {
       this.options.onSuccessorFailed(error as Error);
       await new Promise<never>(() => undefined);
     }
-  }
-
-  /** Discord has answered a shard of a successor: by an event or RESUMED, or by refusing the session. */
-  #onAnswer(shardId: number, resumed: boolean): void {
-    const awaited = this.#awaited;
-    if (awaited === null) return;
-    awaited.answered();
-    if (!awaited.shards.delete(shardId) || awaited.shards.size > 0) return;
-    this.#awaited = null;
-    awaited.settled(resumed && this.#resumable.size === 0 ? Date.now() : null);
   }
 
   #setSessions(manager: WsManager, sessions: readonly ShardSession[]): void {
@@ -415,6 +410,7 @@ export class ManagedClient {
     });
     onReal('dispatch', ({ shardId, data }) => {
       this.#monitor.dispatch(shardId);
+      this.#answers?.event(shardId);
       if (data !== undefined) {
         this.#journal?.(shardId, data.t, data.d);
         this.#checkpoints?.dispatched(shardId, data.t, data.d);
@@ -430,14 +426,14 @@ export class ManagedClient {
       if (this.#resumable.delete(shardId)) {
         this.options.notice('session-not-resumed', 'Discord refused a saved session; the shard has identified anew');
       }
-      this.#onAnswer(shardId, false);
+      this.#answers?.identified(shardId);
     });
     on('resumed', ({ shardId }) => {
       const control = this.#controls.get(shardId);
       this.#resumable.delete(shardId);
       this.#monitor.resumed(shardId, control?.shard.replayedEvents ?? 0);
       control?.established();
-      this.#onAnswer(shardId, true);
+      this.#answers?.resumed(shardId);
     });
     on('closed', ({ shardId, code = 1_006 }) => {
       this.#monitor.closed(shardId, code);

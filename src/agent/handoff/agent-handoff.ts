@@ -1,5 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { AgentToSupervisor, BootRecord, DroppedState, HandoffReport, SupervisorToAgent } from '../../ipc/messages';
+import type {
+  AgentToSupervisor,
+  BootRecord,
+  DroppedState,
+  HandoffGap,
+  HandoffReport,
+  SupervisorToAgent,
+} from '../../ipc/messages';
 import type { ManagedClient } from '../client/managed-client';
 import type { GiveWay } from '../give-way';
 import { BotState } from './bot-state';
@@ -46,7 +53,7 @@ export class AgentHandoff {
       parkDir,
       state: this.state,
       report: (report: HandoffReport) => this.#report(report),
-      serving: (gapMs: number | null, dropped: DroppedState, missed = 0) => this.#serving(gapMs, dropped, missed),
+      serving: (gap: HandoffGap, dropped: DroppedState, missed = 0) => this.#serving(gap, dropped, missed),
     };
     if (handoff.reshard) this.newcomer = new Newcomer(joining);
     else this.successor = new Successor({ ...joining, giveWay: options.giveWay });
@@ -122,11 +129,11 @@ export class AgentHandoff {
     this.options.end();
   }
 
-  #serving(gapMs: number | null, dropped: DroppedState, missed: number): void {
+  #serving(gap: HandoffGap, dropped: DroppedState, missed: number): void {
     const { first } = this.options.clients();
     this.#report({
       step: 'serving',
-      gapMs,
+      ...gap,
       shards: first?.reports() ?? [],
       sessions: first?.sessions() ?? [],
       dropped,

@@ -1,10 +1,18 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Client } from 'discord.js';
-import { TOOK_OVER_FILE, type DroppedState, type HandoffReport, type ShardSession } from '../../ipc/messages';
+import {
+  GAP_UNKNOWN,
+  TOOK_OVER_FILE,
+  type DroppedState,
+  type HandoffGap,
+  type HandoffReport,
+  type ShardSession,
+} from '../../ipc/messages';
 import { processStartTime } from '../../ipc/process-start-time';
 import type { GiveWay } from '../give-way';
 import { SnapshotError, type GatewayStream, type HeaderRecord, type SnapshotMeta } from '../snapshot';
+import type { Answered, AnswersOptions } from './answers';
 import type { BotState } from './bot-state';
 import { CacheReceiver } from './cache-receiver';
 import { together, type Cut } from './cut';
@@ -19,8 +27,8 @@ export interface TakingClient {
   setSessions(sessions: ShardSession[]): void;
   /** Opens the connections; resolves when all have had HELLO, and sends nothing on them. */
   connect(): Promise<void>;
-  /** Sends RESUME on all. `answered` tells the first sign of Discord; `resumed` when all have been resumed or refused. */
-  resume(on: { answered: () => void; settled: (lastAt: number | null) => void }): void;
+  /** Sends RESUME on all. */
+  resume(on: Pick<AnswersOptions, 'onFirst' | 'onSettled'>): void;
 }
 
 export interface SuccessorOptions {
@@ -32,7 +40,7 @@ export interface SuccessorOptions {
   state: BotState;
   report: (report: HandoffReport) => void;
   /** The client serves: what is to be told of it. */
-  serving: (gapMs: number | null, dropped: DroppedState) => void;
+  serving: (gap: HandoffGap, dropped: DroppedState) => void;
 }
 
 /** The predecessors' events are applied within this time, ms, when the successor counts as level. */
@@ -98,20 +106,19 @@ export class Successor {
   #resume(taking: TakingClient, intakes: readonly Intake[], cut: Cut): void {
     let timer: NodeJS.Timeout | null = null;
     let told = false;
-    const settled = (lastAt: number | null): void => {
+    const onSettled = (answered: Answered | null): void => {
       if (told) return;
       told = true;
       if (timer !== null) clearTimeout(timer);
-      this.options.serving(lastAt === null ? null : lastAt - cut.at, cut.dropped);
+      this.options.serving(gapSince(cut.at, answered), cut.dropped);
       for (const intake of intakes) intake.end();
     };
     taking.resume({
-      answered: () => {
-        if (timer !== null) return;
+      onFirst: () => {
         for (const intake of intakes) intake.say({ k: 'serving' });
-        timer = setTimeout(() => settled(null), STRAGGLER_MS);
+        timer = setTimeout(() => onSettled(null), STRAGGLER_MS);
       },
-      settled,
+      onSettled,
     });
   }
 
@@ -123,6 +130,11 @@ export class Successor {
       took = performance.now() - sentAt;
     }
   }
+}
+
+function gapSince(cutAt: number, answered: Answered | null): HandoffGap {
+  if (answered === null) return GAP_UNKNOWN;
+  return { gapMs: answered.heardAt - cutAt, caughtUpMs: answered.caughtUpAt - cutAt };
 }
 
 /** For the next supervisor, should this one not live to hear it. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { DroppedState, HandoffReport } from '../../ipc/messages';
+import type { DroppedState, HandoffGap, HandoffReport } from '../../ipc/messages';
 import { processStartTime } from '../../ipc/process-start-time';
 import type { BotState } from '../handoff/bot-state';
 import { together } from '../handoff/cut';
@@ -24,7 +24,7 @@ export interface NewcomerOptions {
   parkDir: string;
   state: BotState;
   report: (report: HandoffReport) => void;
-  serving: (gapMs: number | null, dropped: DroppedState, missed: number) => void;
+  serving: (gap: HandoffGap, dropped: DroppedState, missed: number) => void;
 }
 
 /**
@@ -75,7 +75,8 @@ export class Newcomer {
     await state.import(cut.states);
     const missed = await gate.open(cut.told);
     say({ k: 'serving' });
-    this.options.serving(Date.now() - cut.at, cut.dropped, missed);
+    const gapMs = Date.now() - cut.at;
+    this.options.serving({ gapMs, caughtUpMs: gapMs }, cut.dropped, missed);
     for (const intake of intakes) intake.end();
   }
 }

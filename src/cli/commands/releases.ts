@@ -28,7 +28,9 @@ export async function releases(options: ReleasesOptions, context: CliContext): P
     rollout: status?.deploy?.rollout ?? null,
     history: record.history().map(({ id, kind, from, to, phase, reason, startedAt, endedAt, clusters }) => ({
       ...{ id, kind, from, to, phase, reason, startedAt, endedAt },
-      clusters: clusters.map((one) => ({ id: one.id, how: one.how, gapMs: one.gapMs, identifies: one.identifies })),
+      clusters: clusters.map(({ id: cluster, how, gapMs, caughtUpMs, identifies }) => {
+        return { id: cluster, how, gapMs, caughtUpMs, identifies };
+      }),
     })),
   };
   if (options.json === true) context.stdout.write(`${JSON.stringify(view, null, 2)}\n`);

@@ -8,7 +8,7 @@ export type ListedRelease = Release & { clusters: number[] };
 export type ListedRollout = Pick<
   RolloutStatus,
   'id' | 'kind' | 'from' | 'to' | 'phase' | 'reason' | 'startedAt' | 'endedAt'
-> & { clusters: Pick<RolloutStatus['clusters'][number], 'id' | 'how' | 'gapMs' | 'identifies'>[] };
+> & { clusters: Pick<RolloutStatus['clusters'][number], 'id' | 'how' | 'gapMs' | 'caughtUpMs' | 'identifies'>[] };
 
 export interface ReleasesView extends CurrentRelease {
   releases: ListedRelease[];
@@ -107,7 +107,7 @@ function historyColumns({ now }: RenderReleasesOptions, style: Style): Column<Li
   ];
 }
 
-/** For how long a cluster was without its connections; `-`: none was handed over. */
+/** For how long a cluster was told of nothing; `-`: none was handed over. */
 function longestGap(clusters: ListedRollout['clusters']): string {
   const gaps = clusters.flatMap(({ gapMs }) => gapMs ?? []);
   return gaps.length === 0 ? '-' : formatDuration(Math.max(...gaps));

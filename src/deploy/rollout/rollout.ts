@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock';
+import { GAP_UNKNOWN } from '../../ipc/messages';
 import type { ClusterState } from '../../sharding/cluster/observed-cluster';
 import type { HandoffStep, ReplaceOutcome } from '../../sharding/handoff/replace';
 import type { MasterEvent } from '../../sharding/events';
@@ -180,7 +181,8 @@ export class Rollout {
       return;
     }
     const identifies = (this.#clusterOf(id)?.identifies ?? 0) + outcome.identifies;
-    this.#changeCluster(id, { step: 'replaced', how: outcome.how, gapMs: outcome.gapMs, identifies });
+    const { how, gapMs, caughtUpMs } = outcome;
+    this.#changeCluster(id, { step: 'replaced', how, gapMs, caughtUpMs, identifies });
     if (outcome.ready) return;
     const why = this.#options.fleet.cluster(id)?.message ?? outcome.reason ?? 'no reason is known';
     this.#haltFor(`cluster ${id} did not get ready with the new release: ${why}`);
@@ -197,7 +199,7 @@ export class Rollout {
         ...{ signal, readyTimeoutMs: timeoutMs },
       })
       .catch((error: unknown) => failed(error));
-    const { how, reason, gapMs, identifies, tookMs, ready } = outcome;
+    const { how, reason, gapMs, caughtUpMs, identifies, tookMs, ready } = outcome;
     emit({
       type: 'deploy.cluster',
       rollout: this.#state.id,
@@ -206,6 +208,7 @@ export class Rollout {
       how,
       reason,
       gapMs,
+      caughtUpMs,
       identifies,
       tookMs,
     });
@@ -361,10 +364,11 @@ function isUp(cluster: FleetCluster | null): boolean {
   return cluster?.state === 'ready' || cluster?.state === 'degraded' || cluster?.state === 'starting';
 }
 
-function describe({ how, reason, gapMs, identifies }: ReplaceOutcome): string {
+function describe({ how, reason, gapMs, caughtUpMs, identifies }: ReplaceOutcome): string {
   const facts = [
     how === 'handoff' ? 'by handoff' : how === 'restart' ? 'by restart' : null,
     gapMs === null ? null : `gap ${Math.round(gapMs)} ms`,
+    caughtUpMs === null ? null : `caught up after ${Math.round(caughtUpMs)} ms`,
     identifies === 0 ? null : `${identifies} identifies`,
     reason,
   ];
@@ -379,5 +383,5 @@ function names(clusters: readonly number[]): string {
 /** A replacement that threw: where the cluster is then, the next look says. */
 function failed(error: unknown): ReplaceOutcome {
   const reason = error instanceof Error ? error.message : String(error);
-  return { how: 'restart', reason, ready: false, identifies: 0, gapMs: null, tookMs: 0, dropped: null };
+  return { how: 'restart', reason, ready: false, identifies: 0, ...GAP_UNKNOWN, tookMs: 0, dropped: null };
 }

@@ -1,3 +1,4 @@
+import { GAP_UNKNOWN, type HandoffGap } from '../../ipc/messages';
 import type { ReplaceOutcome } from '../../sharding/handoff/replace';
 import type { RolloutEnd, RolloutKind } from '../events';
 
@@ -22,13 +23,12 @@ export type ClusterStep =
   | 'returning'
   | 'returned'; // runs the old release again
 
-export interface RolloutCluster {
+export interface RolloutCluster extends HandoffGap {
   id: number;
   /** The release to which it goes back. */
   from: string;
   step: ClusterStep;
   how: ReplaceOutcome['how'] | null;
-  gapMs: number | null;
   identifies: number;
 }
 
@@ -82,7 +82,7 @@ export function newRollout({ clusters, now, ...options }: NewRollout): RolloutSt
     at: 0,
     watched: false,
     clusters: clusters.map(({ id, release }) => {
-      return { id, from: release, step: 'waiting', how: null, gapMs: null, identifies: 0 };
+      return { id, from: release, step: 'waiting', how: null, ...GAP_UNKNOWN, identifies: 0 };
     }),
   };
 }

@@ -327,6 +327,7 @@ export class Cluster implements BroadcastMember, Replaceable {
       incarnation: successor.id,
       predecessor: predecessor.process.pid,
       gapMs: served.gapMs,
+      caughtUpMs: served.caughtUpMs,
       dropped: served.dropped,
     });
     this.#noteServing(successor);
@@ -418,6 +419,7 @@ export class Cluster implements BroadcastMember, Replaceable {
       incarnation: successor.id,
       shards: this.shardIds.length,
       gapMs: served.gapMs,
+      caughtUpMs: served.caughtUpMs,
       dropped: served.dropped,
     });
     this.#noteServing(successor);

@@ -90,6 +90,7 @@ export class Replacement {
       ready: cluster.state === 'ready',
       identifies: cluster.identifies - identifies,
       gapMs: served?.gapMs ?? null,
+      caughtUpMs: served?.caughtUpMs ?? null,
       tookMs: clock.now() - startedAt,
       dropped: served?.dropped ?? null,
     });

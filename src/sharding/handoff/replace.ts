@@ -1,4 +1,4 @@
-import type { DroppedState } from '../../ipc/messages';
+import type { DroppedState, HandoffGap } from '../../ipc/messages';
 import type { BotSpec } from '../bot-spec';
 
 /** Where the replacement of a cluster's process stands; in this order, each at most once. */
@@ -28,7 +28,7 @@ export interface ReplaceOptions {
 }
 
 /** How a replacement went. `replace` resolves when the cluster is settled again, whatever happened. */
-export interface ReplaceOutcome {
+export interface ReplaceOutcome extends HandoffGap {
   /**
    * `handoff`: the successor serves; sessions and caches went over. `restart`: stopped and started again, since a handoff
    * was not possible. `kept`: the successor failed before the point of no return; the predecessor goes on as before.
@@ -40,8 +40,6 @@ export interface ReplaceOutcome {
   ready: boolean;
   /** IDENTIFYs that were spent on it. */
   identifies: number;
-  /** Time in which no event was dispatched, ms: from the cut to the first event of the successor. null: not measured. */
-  gapMs: number | null;
   tookMs: number;
   /** What could not go over. null: not known (no agent, or a restart). */
   dropped: DroppedState | null;

@@ -15,8 +15,8 @@ export function rolloutStatus(state: RolloutState, doing: string | null): Rollou
     startedAt,
     endedAt,
     doing,
-    clusters: clusters.map(({ id: cluster, step, how, gapMs, identifies }) => {
-      return { id: cluster, step, how, gapMs, identifies };
+    clusters: clusters.map(({ id: cluster, step, how, gapMs, caughtUpMs, identifies }) => {
+      return { id: cluster, step, how, gapMs, caughtUpMs, identifies };
     }),
     batches: batches.map((batch) => [...batch]),
   };

@@ -2,9 +2,10 @@ import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import type { CapacityStatus } from '../../capacity';
 import type { RestGuardStatus } from '../../control/contract';
 import type { MaintenanceStatus } from '../../control/maintenance-contract';
+import { GAP_UNKNOWN, type HandoffGap } from '../../ipc/messages';
 import type { MaintenanceEvent, StepReport } from '../../maintenance';
 import { dataGauges } from '../../metrics/data-facts';
-import type { Fact, MetricArchive, Metrics } from '../../metrics';
+import type { Fact, MetricArchive, MetricName, Metrics } from '../../metrics';
 import type { ActionRecord } from '../../recovery';
 import type { MasterEvent } from '../../sharding/events';
 import type { MasterView } from '../../sharding/master';
@@ -112,14 +113,14 @@ export class MetricsFeed {
         break;
       case 'cluster.dissolved':
         metrics.processEnded(event.cluster);
-        this.#setGap(event.cluster, NaN);
+        this.#setGap(event.cluster, { gapMs: NaN, caughtUpMs: NaN });
         break;
       case 'cluster.handed-over':
       case 'cluster.formed':
-        this.#onHandoff(event.cluster, 'done', event.gapMs);
+        this.#onHandoff(event.cluster, 'done', event);
         break;
       case 'cluster.handoff-failed':
-        this.#onHandoff(event.cluster, 'failed', null);
+        this.#onHandoff(event.cluster, 'failed', GAP_UNKNOWN);
         break;
       case 'cluster.retry':
         metrics.count('cluster_restarts_total', { cluster: String(event.cluster) });
@@ -132,14 +133,18 @@ export class MetricsFeed {
     }
   }
 
-  #onHandoff(id: number, outcome: 'done' | 'failed', gapMs: number | null): void {
-    const cluster = String(id);
-    this.metrics.count('cluster_handoffs_total', { cluster, outcome });
-    if (gapMs !== null) this.#setGap(id, gapMs / 1_000);
+  #onHandoff(cluster: number, outcome: 'done' | 'failed', gap: HandoffGap): void {
+    this.metrics.count('cluster_handoffs_total', { cluster: String(cluster), outcome });
+    this.#setGap(cluster, gap);
   }
 
-  #setGap(cluster: number, seconds: number): void {
-    this.metrics.set([{ name: 'cluster_handoff_gap_seconds', labels: { cluster: String(cluster) }, value: seconds }]);
+  #setGap(id: number, { gapMs, caughtUpMs }: HandoffGap): void {
+    const labels = { cluster: String(id) };
+    const set = (name: MetricName, ms: number | null): void => {
+      if (ms !== null) this.metrics.set([{ name, labels, value: ms / 1_000 }]);
+    };
+    set('cluster_handoff_gap_seconds', gapMs);
+    set('cluster_handoff_catch_up_seconds', caughtUpMs);
   }
 
   onRecovery({ type, step, outcome, dryRun }: ActionRecord): void {

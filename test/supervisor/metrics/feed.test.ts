@@ -58,19 +58,22 @@ describe('what the master shows, in the metrics', () => {
     await until(() => readyShards().length === 0);
   });
 
-  it('handoffs are counted by outcome, with the gap of the last one, as long as there is the cluster', () => {
+  it('handoffs are counted by outcome, with how long the last one was felt, as long as there is the cluster', () => {
     const event = { cluster: 7, pid: 1, incarnation: 'c7-a', dropped: null };
-    feed.onEvent({ ...event, type: 'cluster.handed-over', predecessor: 2, gapMs: 50 });
-    feed.onEvent({ ...event, type: 'cluster.formed', shards: 4, gapMs: 30 });
+    feed.onEvent({ ...event, type: 'cluster.handed-over', predecessor: 2, gapMs: 50, caughtUpMs: 80 });
+    feed.onEvent({ ...event, type: 'cluster.formed', shards: 4, gapMs: 30, caughtUpMs: 70 });
     feed.onEvent({ type: 'cluster.handoff-failed', cluster: 7, reason: 'it dies' });
     const counted = metrics.queries.latest('cluster_handoffs_total').map(({ labels, value }) => [labels, value]);
     expect(counted).toEqual([
       [{ cluster: '7', outcome: 'done' }, 2],
       [{ cluster: '7', outcome: 'failed' }, 1],
     ]);
-    const gaps = (): number[] => metrics.queries.latest('cluster_handoff_gap_seconds').map(({ value }) => value);
-    expect(gaps()).toEqual([0.03]);
+    const felt = (): number[] =>
+      (['cluster_handoff_gap_seconds', 'cluster_handoff_catch_up_seconds'] as const).flatMap((name) =>
+        metrics.queries.latest(name).map(({ value }) => value),
+      );
+    expect(felt()).toEqual([0.03, 0.07]);
     feed.onEvent({ type: 'cluster.dissolved', cluster: 7 });
-    expect(gaps()).toEqual([]);
+    expect(felt()).toEqual([]);
   });
 });
