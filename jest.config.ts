@@ -16,7 +16,8 @@ const config: Config = {
   transformIgnorePatterns: ['/node_modules/(?!s3mini/)'],
   // import('./x.js') of a compiled file is x.ts here.
   moduleNameMapper: { '^(\\.{1,2}/(?:document|interpolate))\\.js$': '$1' },
-  testTimeout: 60_000,
+  // For machines that are three times as slow as usual: what waits for a condition loses no time by it.
+  testTimeout: 180_000,
   // They wait more than they compute.
   maxWorkers: 3,
   testSequencer: '<rootDir>/test/sequencer.js',

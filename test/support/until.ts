@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 export async function until(
   condition: () => boolean | Promise<boolean>,
   {
-    timeoutMs = 15_000,
+    timeoutMs = 45_000,
     everyMs = 10,
     what = condition.toString(),
   }: { timeoutMs?: number; everyMs?: number; what?: string | (() => string) } = {},

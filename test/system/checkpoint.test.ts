@@ -39,7 +39,7 @@ describe('a process that is killed', () => {
   }
 
   async function untilKept(): Promise<void> {
-    await until(() => notes().length === SHARDS / PER_CLUSTER, { timeoutMs: 40_000 });
+    await until(() => notes().length === SHARDS / PER_CLUSTER);
   }
 
   /** Interactions that the processes work on, by what they keep. */
@@ -74,10 +74,10 @@ describe('a process that is killed', () => {
     const [first] = before.clusters;
     const underWay = sandbox.report().outstanding + 50;
     process.kill(first?.pid ?? 0, 'SIGKILL');
-    await botctl.untilStatus(({ clusters, verdict }) => verdict === 'well' && clusters[0]?.pid !== first?.pid, 60_000);
+    await botctl.untilStatus(({ clusters, verdict }) => verdict === 'well' && clusters[0]?.pid !== first?.pid);
     await untilAnswering();
     sandbox.setRate(0);
-    await until(() => sandbox.report().outstanding === 0, { timeoutMs: 30_000 });
+    await until(() => sandbox.report().outstanding === 0);
     const report = sandbox.report();
     expect(report).toMatchObject({ identifies: SHARDS, resumes: PER_CLUSTER, failedResumes: 0, violations: [] });
     expect(report.lost).toBeLessThanOrEqual(underWay);
@@ -94,7 +94,7 @@ describe('a process that is killed', () => {
     for (const pid of botctl.processes()) process.kill(pid, 'SIGKILL');
     await ended;
     botctl.start();
-    await botctl.untilReady(60_000);
+    await botctl.untilReady();
     await untilAnswering();
     expect(sandbox.report()).toMatchObject({ identifies: SHARDS, resumes: SHARDS, failedResumes: 0, violations: [] });
   });
@@ -111,9 +111,8 @@ describe('a process that is killed', () => {
     await until(() => inHand() === outstanding, { timeoutMs: 2_000 });
     for (const { pid } of clusters) process.kill(pid ?? 0, 'SIGKILL');
     const told = /was killed while it worked on (\d+) interactions/;
-    const { clusters: after } = await botctl.untilStatus(
-      (status) => status.clusters.every(({ notices }) => notices.some((text) => told.test(text))),
-      60_000,
+    const { clusters: after } = await botctl.untilStatus((status) =>
+      status.clusters.every(({ notices }) => notices.some((text) => told.test(text))),
     );
     const counts = after.map(({ notices }) => Number(told.exec(notices.join())?.[1]));
     expect(counts.reduce((sum, count) => sum + count, 0)).toBe(outstanding);

@@ -58,7 +58,7 @@ describe('botctl deploy', () => {
     symlinkSync(join(ROOT, 'node_modules'), join(botctl.dir, 'node_modules'));
     write({});
     botctl.start();
-    await botctl.untilReady(90_000);
+    await botctl.untilReady();
     sandbox.setRate(40);
     // The way back: what runs now, before its code is changed.
     await succeed('deploy', '--all-at-once');
@@ -80,7 +80,6 @@ describe('botctl deploy', () => {
     botctl.untilStatus(
       ({ verdict, incidents }) =>
         verdict === 'well' && incidents.every(({ type, state }) => type === 'deploy-failed' || state === 'mitigated'),
-      60_000,
     );
   const processes = ({ clusters }: Status): (number | null)[] => clusters.map(({ pid }) => pid);
   const listed = async (): Promise<Listed> => JSON.parse((await botctl.cli('releases', '--json')).stdout) as Listed;
@@ -120,10 +119,7 @@ describe('botctl deploy', () => {
     process.kill(midway.supervisor.pid ?? 0, 'SIGKILL');
     expect(await deploying).toMatchObject({ code: 1, stderr: expect.stringContaining('--follow') as string });
     botctl.start();
-    const after = await botctl.untilStatus(
-      ({ deploy }) => deploy?.rollout === null && deploy.last?.phase === 'done',
-      90_000,
-    );
+    const after = await botctl.untilStatus(({ deploy }) => deploy?.rollout === null && deploy.last?.phase === 'done');
     expect(after.deploy).toMatchObject({ current: midway.deploy?.rollout?.to, previous: before.deploy?.current });
     expect(new Set(after.clusters.map(({ release }) => release))).toEqual(new Set([midway.deploy?.rollout?.to]));
     expect(sandbox.report()).toMatchObject({ identifies, violations: [] });

@@ -72,9 +72,8 @@ describe('a handoff', () => {
 
   /** One process per cluster, one connection per shard, and all of them answer. */
   async function untilConverged(): Promise<void> {
-    await botctl.untilReady(90_000);
+    await botctl.untilReady();
     await until(() => bots().length === CLUSTERS && roster().length === CLUSTERS, {
-      timeoutMs: 40_000,
       what: () =>
         `one process per cluster: ${JSON.stringify(roster())} ${bots().join()}\n${botctl.logs().slice(-4_000)}`,
     });

@@ -47,7 +47,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   rmSync(orders(), { force: true });
-  await botctl.untilStatus(({ health, verdict }) => health?.state === 'healthy' && verdict === 'well', 50_000);
+  await botctl.untilStatus(({ health, verdict }) => health?.state === 'healthy' && verdict === 'well');
 });
 afterAll(async () => {
   await botctl.cli('stop');
@@ -63,7 +63,7 @@ function order(text: string): void {
 
 async function untilCheck(name: string, state: HealthState): Promise<Status> {
   const of = ({ health }: Status): boolean => health?.checks.find((check) => check.name === name)?.state === state;
-  return botctl.untilStatus(of, 60_000);
+  return botctl.untilStatus(of);
 }
 
 function checkOf({ health }: Status, name: string): NonNullable<Status['health']>['checks'][number] {
@@ -114,7 +114,7 @@ it("a blocked event loop, and a check of the bot's own that hangs, are seen and 
   const { clusters } = await botctl.status();
   order('block');
   // One cluster after the other: each tells of its event loop in its own time.
-  await botctl.untilStatus((found) => checkOf(found, 'event-loop').unhealthy === 2, 60_000);
+  await botctl.untilStatus((found) => checkOf(found, 'event-loop').unhealthy === 2);
   order('hang'); // the other ways to fail are the SDK's own tests
   const hanging = await untilCheck('bot:orders', 'unhealthy');
   expect(checkOf(hanging, 'bot:orders').message).toMatch(/^(no answer within 500 ms|still hangs)/);

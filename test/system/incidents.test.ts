@@ -64,7 +64,6 @@ async function list(...args: string[]): Promise<IncidentList> {
 
 const untilTold = (text: string) =>
   until(() => told().includes(text), {
-    timeoutMs: 40_000,
     what: () => `${text} in ${told().join('; ')}\n${botctl.logs().slice(-3_000)}`,
   });
 
@@ -79,7 +78,7 @@ it('one fault is one incident: told once when it opens and once when it is over,
   await until(() => readFileSync(join(botctl.stateDir, 'incidents/incidents.jsonl'), 'utf8').includes('"kind":"told"'));
 
   process.kill(status.supervisor.pid!, 'SIGKILL');
-  await until(async () => (await botctl.cli('incidents')).code === 3, { timeoutMs: 30_000 });
+  await until(async () => (await botctl.cli('incidents')).code === 3);
   expect((await botctl.cli('incidents')).stdout).toMatch(/what it knew last[^]*cluster-crash/);
   botctl.start();
   await untilTold('resolved cluster-crash cluster:0');

@@ -51,7 +51,7 @@ beforeAll(async () => {
       postgres: { shards: ['${DB_0}', '${DB_1}'] },
     },
   });
-}, 60_000);
+});
 afterAll(async () => {
   await Promise.all([botctl.cli('stop'), other.cli('stop')]);
   unmount(backupDir);
@@ -90,7 +90,7 @@ test('without a supervisor and without backups: errors that say what to do', asy
 
 test('a dry run says what would be done and does nothing; a run does it, and is remembered', async () => {
   botctl.start();
-  await botctl.untilReady(90_000);
+  await botctl.untilReady();
   for (const shard of [0, 1]) {
     await sql(
       shard,
@@ -146,13 +146,13 @@ test('a backup is made and proven; on a full disk the old one stays, and an inci
   expect(await botctl.cli('backup', 'verify', id, '--files')).toMatchObject({ code: 0 });
   expect(await botctl.cli('backup', 'now')).toMatchObject({ code: 0 });
   await botctl.untilStatus(({ incidents }) => incidents.every(({ type }) => type !== 'backup-failed'));
-}, 120_000);
+});
 
 test('of two hosts one runs, and the other says which', async () => {
   other.env['DB_0'] = await url(0);
   other.env['DB_1'] = await url(1);
   other.start();
-  await other.untilReady(90_000);
+  await other.untilReady();
   await sql(0, `UPDATE log SET text = text || '!'; ALTER DATABASE botctl_shard_0 SET vacuum_cost_limit = 1`);
   await until(async () => (await deadRows()) >= ROWS);
   const first = botctl.cli('maintain', '--now', '--task', 'vacuum');
@@ -165,7 +165,7 @@ test('of two hosts one runs, and the other says which', async () => {
   await sql(0, 'ALTER DATABASE botctl_shard_0 RESET vacuum_cost_limit');
   expect(await first).toMatchObject({ code: 0 });
   expect(await other.cli('maintain', '--now', '--task', 'vacuum')).toMatchObject({ code: 0 });
-}, 120_000);
+});
 
 test.each<[string, (file: string) => void, RegExp]>([
   [
@@ -232,9 +232,9 @@ test('a restore over live databases takes --force and no supervisor, makes a fre
   );
   expect((await list()).length).toBe(before + 1);
   botctl.start();
-  await botctl.untilReady(90_000);
+  await botctl.untilReady();
   expect(await rows()).toBe(ROWS);
-}, 120_000);
+});
 
 function anotherFormat(file: string): void {
   writeFileSync(file, readFileSync(file, 'utf8').replace('"format": 1', '"format": 99'));

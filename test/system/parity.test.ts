@@ -45,7 +45,6 @@ describe('client.shard', () => {
     try {
       botctl.start();
       await until(() => botctl.logs().includes('PARITY'), {
-        timeoutMs: 40_000,
         what: () => botctl.logs().slice(-4_000),
       });
       const lines = botctl
@@ -71,7 +70,7 @@ async function underShardingManager(api: string): Promise<Answers> {
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const closed = once(child, 'close');
   try {
-    await until(() => answersIn(output) !== null, { timeoutMs: 40_000, what: () => output });
+    await until(() => answersIn(output) !== null, { what: () => output });
     return answersIn(output) ?? {};
   } finally {
     // The manager and its shards are one process group.

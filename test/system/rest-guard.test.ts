@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { DISCORD_LIMITS, Sandbox } from '../../src/sandbox';
 import { until } from '../support/until';
 import { Botctl } from './support/botctl';
@@ -27,12 +29,15 @@ describe('the REST guard of a running bot', () => {
       bot: 'rest-load.cjs',
       api: apiUrl,
       config: {
-        bot: { env: { COUNT: count, RATE: 50 } },
+        bot: { env: { COUNT: count, RATE: 50, START: './start' } },
         sharding: { totalShards: clusters, shardsPerCluster: 1 },
         rest,
       },
     });
     botctl.start();
+    // Together: those of a slow machine would else be done before the next ones are up.
+    await botctl.untilReady();
+    writeFileSync(join(botctl.dir, 'start'), '');
   }
 
   /** How each request ended, as its bot saw it. */
@@ -50,21 +55,20 @@ describe('the REST guard of a running bot', () => {
     const count = 60;
     await start({ guard: true }, CLUSTERS, count);
     const all = (): boolean => Object.keys(outcomes()).length === CLUSTERS * count;
-    await until(() => distinct() > 100, { timeoutMs: 30_000 });
+    await until(() => distinct() > 100);
     const before = distinct();
-    await until(() => distinct() > before + 200, { timeoutMs: 30_000 });
+    await until(() => distinct() > before + 200);
     // How much of the limit is used: npm run bench:rest. Where this machine stalls, calls that were sent a while apart
     // arrive together; the same bot without the guard meets seven refusals for each answer.
     const { global429, route429 } = sandbox.report().restLimits!;
     expect(route429).toBe(0);
     expect(global429).toBeLessThan(0.05 * distinct());
 
-    const { rest } = await botctl.status();
-    expect(rest?.figures?.gauges.queued).toBeGreaterThan(0);
+    const { rest } = await botctl.untilStatus((now) => (now.rest?.figures?.gauges.queued ?? 0) > 0);
     process.kill(rest!.pid!, 'SIGKILL');
     const status = await botctl.untilStatus((now) => now.rest?.state === 'up' && now.rest.pid !== rest!.pid);
     expect(status.rest?.restarts).toBe(1);
-    await until(all, { timeoutMs: 40_000, what: () => `${Object.keys(outcomes()).length} outcomes` });
+    await until(all, { what: () => `${Object.keys(outcomes()).length} outcomes` });
 
     for (const [id, outcome] of Object.entries(outcomes())) {
       const done = sandbox.requestCount(id);
@@ -85,7 +89,7 @@ describe('the REST guard of a running bot', () => {
 
   it('that stands still is passed by; it is not killed at once, for what it holds would lose its answers', async () => {
     await start({ guard: true }, 2);
-    await until(() => distinct() > 20, { timeoutMs: 30_000 });
+    await until(() => distinct() > 20);
     const before = (await botctl.status()).rest!;
     process.kill(before.pid!, 'SIGSTOP');
     try {
@@ -95,7 +99,7 @@ describe('the REST guard of a running bot', () => {
     } finally {
       process.kill(before.pid!, 'SIGCONT');
     }
-    await until(() => Object.keys(outcomes()).length === 2 * COUNT, { timeoutMs: 40_000 });
+    await until(() => Object.keys(outcomes()).length === 2 * COUNT);
     expect(Object.values(outcomes()).filter((outcome) => outcome !== 'ok')).toEqual([]);
     expect(sandbox.report().restIds).toMatchObject({ distinct: 2 * COUNT, doubled: 0 });
     expect((await botctl.status()).rest).toMatchObject({ pid: before.pid, restarts: 0 });
@@ -103,7 +107,7 @@ describe('the REST guard of a running bot', () => {
 
   it('that hangs is replaced', async () => {
     await start({ guard: true }, 2);
-    await until(() => distinct() > 20, { timeoutMs: 30_000 });
+    await until(() => distinct() > 20);
     const { pid } = (await botctl.status()).rest!;
     process.kill(pid!, 'SIGSTOP');
     const status = await botctl.untilStatus(({ rest }) => rest?.state === 'up' && rest.pid !== pid);
@@ -113,7 +117,7 @@ describe('the REST guard of a running bot', () => {
 
   it('is not there when it is switched off', async () => {
     await start({ guard: false }, 2);
-    await until(() => distinct() > 50, { timeoutMs: 30_000 });
+    await until(() => distinct() > 50);
     expect((await botctl.status()).rest).toBeNull();
     expect(botctl.logs()).not.toMatch(/REST guard/);
   });

@@ -224,8 +224,8 @@ describe('botctl scale', () => {
       const pids = roster().map(({ pid }) => pid);
       return pids.length === clusters.length && clusters.every(({ pid }) => pid !== null && pids.includes(pid));
     };
-    await botctl.untilReady(40_000);
-    await botctl.untilStatus((status) => status.verdict === 'well' && isOne(status), 60_000);
+    await botctl.untilReady();
+    await botctl.untilStatus((status) => status.verdict === 'well' && isOne(status));
     const { bot } = await botctl.status();
     await until(() => sandbox.report().connections === bot.totalShards);
     const { answered } = sandbox.report();

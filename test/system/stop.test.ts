@@ -193,7 +193,7 @@ describe('the end of a supervisor', () => {
     await until(async () => (await botctl.cli('logs', '--cluster', '1')).stdout.includes('looping'));
     child.kill('SIGKILL');
     await ended;
-    await until(() => botctl.processes().length === 0, { timeoutMs: 30_000 });
+    await until(() => botctl.processes().length === 0);
     sandbox.setRate(0);
     // Those that could, have saved their sessions.
     botctl.env['BAD'] = '';

@@ -43,7 +43,7 @@ describe('a bot', () => {
     expect(status.clusters[0]?.notices).toEqual([
       'more than one client logs in: shards are shown for the first one, no session survives a restart',
     ]);
-    await until(() => botctl.logs().split('second is ready').length === 3, { timeoutMs: 30_000 });
+    await until(() => botctl.logs().split('second is ready').length === 3);
     expect(sandbox.report()).toMatchObject({ identifies: 8, violations: [] });
   });
 

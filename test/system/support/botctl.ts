@@ -84,7 +84,7 @@ export class Botctl {
     return observe({ file, dir, stateDir, readName: () => Promise.resolve('test-bot') });
   }
 
-  async untilStatus(condition: (status: Status) => boolean, timeoutMs = 40_000): Promise<Status> {
+  async untilStatus(condition: (status: Status) => boolean, timeoutMs = 90_000): Promise<Status> {
     let last = await this.status();
     await until(async () => condition((last = await this.status())), {
       timeoutMs,
@@ -94,8 +94,8 @@ export class Botctl {
     return last;
   }
 
-  untilReady(timeoutMs?: number): Promise<Status> {
-    return this.untilStatus(({ verdict, shards }) => verdict === 'well' && shards.length > 0, timeoutMs);
+  untilReady(): Promise<Status> {
+    return this.untilStatus(({ verdict, shards }) => verdict === 'well' && shards.length > 0);
   }
 
   /** Everything in the log files. */

@@ -8,5 +8,5 @@ export async function settled(sandbox: Sandbox): Promise<void> {
     const { outstanding, lost, answered } = sandbox.report();
     return `an answer to each event: ${answered} have one, ${outstanding} may still get one, ${lost} are lost`;
   };
-  await until(settledNow, { timeoutMs: 30_000, everyMs: 50, what });
+  await until(settledNow, { timeoutMs: 90_000, everyMs: 50, what });
 }
