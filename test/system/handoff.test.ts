@@ -130,6 +130,27 @@ describe('a handoff', () => {
     expect(sandbox.report()).toMatchObject({ identifies: SHARDS, resumes: SHARDS / CLUSTERS });
   });
 
+  it('Discord answers while the bot takes its state over, and the bot hears of it afterwards', async () => {
+    make({ bot: 'handoff.cjs' }).start();
+    await botctl.untilReady();
+    sandbox.setRate(100);
+    await until(() => sandbox.report().answered >= 50);
+    const gate = join(botctl.dir, 'slow-import');
+    writeFileSync(gate, '');
+    const restart = botctl.cli('restart', '--cluster', '0');
+    await until(() => sandbox.report().resumes === SHARDS / CLUSTERS);
+    const { sent } = sandbox.report();
+    await until(() => sandbox.report().sent >= sent + 50);
+    rmSync(gate);
+    expect(await restart).toMatchObject({ code: 0, stdout: expect.stringContaining(': handed over') as string });
+    await untilConverged();
+    sandbox.setRate(0);
+    await settled(sandbox);
+    expect(sandbox.report()).toMatchObject({ identifies: SHARDS, lost: 0, doubled: 0, violations: [] });
+    expect(botctl.logs()).toMatch(/has taken over a count of [1-9]/);
+    expect(botctl.logs()).not.toContain('too early');
+  });
+
   it('a refused resume identifies through the queue', async () => {
     make({ bot: 'handoff.cjs' }).start();
     await botctl.untilReady();

@@ -46,6 +46,8 @@ export interface WsShard {
   failedToConnectDueToNetworkError: boolean;
   replayedEvents: number;
   heartbeatInterval: { _repeat?: number | null } | null;
+  /** Private. A WebSocket of `ws`, unless the bot has another one. */
+  connection?: { pause?: () => void; resume?: () => void } | null;
   internalConnect(): Promise<void>;
   destroy(options?: DestroyOptions): Promise<void>;
   send(payload: GatewayPayload): Promise<void>;

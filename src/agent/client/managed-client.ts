@@ -301,14 +301,17 @@ export class ManagedClient {
         connected = connect();
         await held;
       },
-      resume: (on) => {
+      resume: () => {
+        for (const control of controls) control.resume();
+      },
+      listen: (on) => {
         this.#hydrating = false;
         const onSettled = (answered: Answered | null): void => {
           this.#answers = null;
           on.onSettled(answered);
         };
         this.#answers = new Answers({ ...on, onSettled, shardIds: this.#controls.keys() });
-        for (const control of controls) control.release();
+        for (const control of controls) control.listen();
       },
     };
     this.#hydrating = true;

@@ -59,7 +59,7 @@ export class ShardControl {
     };
   }
 
-  /** Connects up to HELLO only, until `release`: the session is still another process's. */
+  /** Connects up to HELLO only, until `resume`: the session is still another process's. */
   hold(): void {
     this.#hold = { ready: () => undefined, resume: null };
   }
@@ -71,14 +71,19 @@ export class ShardControl {
     return new Promise((resolve) => (hold.ready = resolve));
   }
 
-  /** Sends RESUME, with the session as it is now. */
-  release(): void {
-    const hold = this.#hold;
-    this.#hold = null;
-    if (hold?.resume == null) return; // it has lost its connection: the next one resumes by itself
-    this.#attempt = 'resuming';
-    this.#armResumeTimer();
-    hold.resume();
+  /** Sends RESUME, with the session as it is now. What Discord answers is not read before `listen`. */
+  resume(): void {
+    const { connection } = this.options.shard;
+    if (this.#hold?.resume == null || connection?.pause === undefined) return;
+    connection.pause();
+    this.#release();
+  }
+
+  /** The bot may hear of what Discord sends. A shard that has lost its connection meanwhile resumes with the next one. */
+  listen(): void {
+    this.#release();
+    if (this.#attempt === 'resuming') this.#armResumeTimer();
+    this.#read();
   }
 
   /** After `park`: connects again. */
@@ -145,6 +150,7 @@ export class ShardControl {
   }
 
   #destroy(options: Parameters<WsShard['destroy']>[0]): void {
+    this.#read(); // the closing handshake, too, has to be read
     this.options.shard.destroy(options).catch(() => undefined); // the connection is in doubt already
   }
 
@@ -164,6 +170,18 @@ export class ShardControl {
     if (this.#isParked() || !this.#isIdle()) return;
     this.#attempt = 'opening';
     await connect();
+  }
+
+  #release(): void {
+    const hold = this.#hold;
+    this.#hold = null;
+    if (hold?.resume == null) return;
+    this.#attempt = 'resuming';
+    hold.resume();
+  }
+
+  #read(): void {
+    this.options.shard.connection?.resume?.();
   }
 
   #isIdle(): boolean {

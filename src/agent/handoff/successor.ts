@@ -27,8 +27,9 @@ export interface TakingClient {
   setSessions(sessions: ShardSession[]): void;
   /** Opens the connections; resolves when all have had HELLO, and sends nothing on them. */
   connect(): Promise<void>;
-  /** Sends RESUME on all. */
-  resume(on: Pick<AnswersOptions, 'onFirst' | 'onSettled'>): void;
+  /** Sends RESUME on all: Discord answers while the bot gets ready, which hears nothing before `listen`. */
+  resume(): void;
+  listen(on: Pick<AnswersOptions, 'onFirst' | 'onSettled'>): void;
 }
 
 export interface SuccessorOptions {
@@ -98,12 +99,13 @@ export class Successor {
     markTaken(this.options.parkDir);
     this.options.report({ step: 'taken' });
     taking.setSessions(cut.sessions);
+    taking.resume();
     await this.options.state.import(cut.states);
     await receiver.release();
-    this.#resume(taking, intakes, cut);
+    this.#listen(taking, intakes, cut);
   }
 
-  #resume(taking: TakingClient, intakes: readonly Intake[], cut: Cut): void {
+  #listen(taking: TakingClient, intakes: readonly Intake[], cut: Cut): void {
     let timer: NodeJS.Timeout | null = null;
     let told = false;
     const onSettled = (answered: Answered | null): void => {
@@ -113,7 +115,7 @@ export class Successor {
       this.options.serving(gapSince(cut.at, answered), cut.dropped);
       for (const intake of intakes) intake.end();
     };
-    taking.resume({
+    taking.listen({
       onFirst: () => {
         for (const intake of intakes) intake.say({ k: 'serving' });
         timer = setTimeout(() => onSettled(null), STRAGGLER_MS);
