@@ -1,9 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { PostgresLevel } from '../../../src/data/cache';
 import { type MoveProgress, Mover } from '../../../src/data/move/mover';
 import type { MoveUnit } from '../../../src/data/move/unit';
 import { bucketOf } from '../../../src/data/placement/bucket';
 import { Shards } from '../support/shards';
 import { snowflakes } from '../support/snowflakes';
+
+/** A move is refused where rows change faster than a slow machine can copy them. */
+const WRITE_EVERY_MS = 5;
 
 const shards = new Shards(2);
 const IDS = snowflakes(4_000, 21);
@@ -172,6 +176,7 @@ test('writes during the move are all there afterwards, once', async () => {
             await tx.query(`UPDATE member SET name = name || '+' WHERE guild_id = $1 AND id % 4 = $2`, [guild, lane]);
         });
         state.writes++;
+        await delay(WRITE_EVERY_MS);
       } catch (error) {
         state.errors.push(error);
       }
@@ -220,7 +225,10 @@ test('numbers that the target gives out afterwards are new, those of the pause i
   };
   const state = { moving: true };
   const inserting = (async () => {
-    while (state.moving) await insert();
+    while (state.moving) {
+      await insert();
+      await delay(WRITE_EVERY_MS);
+    }
   })();
   try {
     await mover().move(unit(guild), 1);
