@@ -11,7 +11,9 @@ export const capacity = z
         .describe('A limit that will be near within so long is told of, with the change to make.'),
       weeklyReport: flag()
         .prefault(true)
-        .describe('Each Monday at 9:00 (time of the machine) the notifiers tell what is in use and what to change.'),
+        .describe(
+          'Each Monday at 9:00 (time of the machine) the notifiers tell what is in use and what to change; after a downtime, at the next start.',
+        ),
       databaseSize: size('1MB', '100TB')
         .optional()
         .describe('Space that one database may take. Absent: not known; of the embedded server what its disk has.'),

@@ -1,4 +1,3 @@
-import { Cron } from 'croner';
 import type { Logger } from 'pino';
 import {
   CapacityPlanner,
@@ -19,6 +18,7 @@ import { capacityDir } from './dir';
 import { capacitySignals } from './incidents';
 import { CapacitySources } from './sources';
 import type { DataTier } from '../data/tier';
+import { WeeklyReport } from './weekly-report';
 
 export interface CapacityOptions {
   config: Config;
@@ -35,14 +35,11 @@ export interface CapacityOptions {
 /** A database that does not answer for so long is left out this time, ms. */
 const QUERY_TIMEOUT_MS = 15_000;
 
-/** Monday at 9:00. */
-const WEEKLY = '0 9 * * 1';
-
 /** Brings the planner together with what it looks at and whom it tells. */
 export class Capacity {
   readonly #planner: CapacityPlanner;
   readonly #incidents: CapacityOptions['incidents'];
-  readonly #weekly: Cron | null;
+  readonly #weekly: WeeklyReport | null;
 
   constructor({ config, master, data, databaseUrls, incidents, logger }: CapacityOptions) {
     this.#incidents = incidents;
@@ -68,19 +65,24 @@ export class Capacity {
       log: logger,
       onReport: (report) => this.#tell(report),
     });
-    const tellWeekly = (): Promise<void> => this.#tellWeekly(config.bot.name);
-    this.#weekly = capacity.weeklyReport ? new Cron(WEEKLY, { unref: true, catch: true }, tellWeekly) : null;
+    const weekly = {
+      dir: capacityDir(stateDir),
+      tell: () => this.#tellWeekly(config.bot.name),
+      onError: (err: Error) => logger.warn({ err }, 'capacity: the weekly report'),
+    };
+    this.#weekly = capacity.weeklyReport ? new WeeklyReport(weekly) : null;
   }
 
   get status(): CapacityStatus | null {
     return this.#planner.status;
   }
 
-  async #tellWeekly(bot: string): Promise<void> {
+  async #tellWeekly(bot: string): Promise<boolean> {
     const report = await this.#planner.report();
-    if (report === null) return;
+    if (report === null) return false;
     const severity = report.recommendations.length > 0 ? 'warning' : 'info';
     this.#incidents.announce({ ...letterOf(report, bot), severity });
+    return true;
   }
 
   /** Never rejects. */
@@ -97,6 +99,7 @@ export class Capacity {
   #tell(report: CapacityReport): void {
     const signals = capacitySignals(limitsNear(report), this.#incidents.openIncidents());
     for (const signal of signals) this.#incidents.signal(signal);
+    void this.#weekly?.look();
   }
 
   /** @throws ControlError while there is nothing to tell yet */
