@@ -2,6 +2,8 @@
  * tsx test/bench/cache.ts: the cache against what it is made of, in one run: lru-cache's own fetch, bare ioredis. Needs a
  * redis-server on PATH; it starts its own.
  */
+import { once } from 'node:events';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import Table from 'cli-table3';
 import { LRUCache } from 'lru-cache';
 import { Cache } from '../../src/data/cache';
@@ -13,6 +15,7 @@ const ROUNDS = 15;
 const KEYS = 1_000;
 const CALLERS = 64;
 const BATCH = 32;
+const WRITES = 200;
 
 interface Profile {
   id: string;
@@ -82,21 +85,23 @@ const us = (value: number): string => `${value.toFixed(2)} us`;
 /** Print the table of all comparisons. */
 export async function benchCache(): Promise<void> {
   const server = await RedisServer.start();
-  const cache = new Cache({
-    processId: 'bench',
+  const settings = {
     namespace: 'bench',
     l1: { maxEntries: 100_000, maxBytes: 256 * 1024 * 1024 },
     redis: server.source,
     notify: null,
-  });
+  };
+  const cache = new Cache({ ...settings, processId: 'bench' });
+  const other = new Cache({ ...settings, processId: 'bench-2' });
   const bare = server.client();
+  const subscriber = server.client();
   const lru = new LRUCache<string, Profile>({
     max: 100_000,
     ttl: 600_000,
     fetchMethod: (key) => Promise.resolve(profile(key)),
   });
   try {
-    await cache.ready();
+    await Promise.all([cache.ready(), other.ready()]);
     const near = cache.region<Profile>('near', { ttlMs: 600_000, load: profile });
     // L1 that keeps nothing: each get goes to L2.
     const far = cache.region<Profile>('far', { ttlMs: 600_000, l1TtlMs: 0.000_001, load: profile });
@@ -158,6 +163,29 @@ export async function benchCache(): Promise<void> {
       table.push([`batch of ${BATCH} from L2`, us(batch.ours), name, us(time), ratio, '>= 1.5']);
     }
 
+    const watched = other.region<Profile>('near', { ttlMs: 600_000, load: profile });
+    await subscriber.subscribe('bench:written');
+    const seen = await compare({
+      ours: (round) => written(round, near, watched),
+      theirs: async () => {
+        for (let n = 0; n < WRITES; n += 1) {
+          const arrived = once(subscriber, 'message');
+          await bare.set('bench:bare:written', JSON.stringify(profile('written')));
+          await bare.publish('bench:written', 'written');
+          await arrived;
+        }
+        return WRITES;
+      },
+    });
+    table.push([
+      'write, seen by another cache',
+      us(seen.ours),
+      'ioredis SET, PUBLISH, message',
+      us(seen.theirs),
+      (seen.ours / seen.theirs).toFixed(2),
+      '',
+    ]);
+
     await server.kill();
     await until(() => cache.stats().redis?.breaker !== 'closed');
     table.push(await withoutRedis(far, cache, 'dead'));
@@ -170,9 +198,20 @@ export async function benchCache(): Promise<void> {
     console.log(`\nCache, median of ${ROUNDS} rounds, ${KEYS} profiles of about 350 bytes\n${table.toString()}`);
   } finally {
     bare.disconnect();
-    await cache.close();
+    subscriber.disconnect();
+    await Promise.all([cache.close(), other.close()]);
     await server.kill();
   }
+}
+
+/** Writes by one cache; each is over when another one, which had the old value in memory, gives the new one. */
+async function written(round: number, near: Region<Profile>, watched: Region<Profile>): Promise<number> {
+  for (let n = 0; n < WRITES; n += 1) {
+    const level = round * WRITES + n + 1;
+    await near.set('written', { ...profile('written'), level });
+    while ((await watched.get('written'))?.level !== level) await nextTurn();
+  }
+  return WRITES;
 }
 
 /** A get with an expired L1 entry, whose loader answers at once: what the missing Redis adds is in it. */
