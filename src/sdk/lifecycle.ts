@@ -27,7 +27,8 @@ export const lifecycle = {
    *
    * `export` is called when the last event has come, `import` before the first event of the new process, with what JSON
    * has made of the state; without one it is not called (a first start, a restart, a crash). No event is dispatched
-   * between the two, so be quick: after 1 s it goes on without. What they throw is logged and changes nothing.
+   * between the two, so be quick: it goes on without what is not exported within 1 s, or not imported within 5 s.
+   * What they throw is logged and changes nothing.
    * @param hooks `name` tells several registrations apart, and must be the same in the next process
    * @returns a function that takes the hooks back
    * @throws RangeError when the name is taken

@@ -1,7 +1,10 @@
 import type { HandoffHooks } from '../../ipc/sdk-bridge';
+import { within } from '../../within';
 
 /** The bot's own state may take so long to be exported, ms: no event is dispatched meanwhile. */
 const EXPORT_TIMEOUT_MS = 1_000;
+/** And so long to be taken in, ms; what the predecessor waits for before it takes the sessions back is longer. */
+const IMPORT_TIMEOUT_MS = 5_000;
 
 /** What the bot itself gives to its next process, by name, through the SDK. */
 export class BotState {
@@ -35,31 +38,37 @@ export class BotState {
   }
 
   async #exportOne(name: string, hooks: HandoffHooks): Promise<unknown> {
-    let timer: NodeJS.Timeout | undefined;
     try {
-      const late = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`not done within ${EXPORT_TIMEOUT_MS} ms`)), EXPORT_TIMEOUT_MS);
-      });
-      const state = await Promise.race([Promise.resolve().then(() => hooks.export()), late]);
+      const state = await inTime(EXPORT_TIMEOUT_MS, () => hooks.export());
       // What JSON cannot carry shall fail here, not in the stream.
       return state === undefined ? undefined : (JSON.parse(JSON.stringify(state)) as unknown);
     } catch (error) {
       console.error(`lifecycle.onHandoff "${name}": export failed, the next process starts without it:`, error);
       return undefined;
-    } finally {
-      clearTimeout(timer);
     }
   }
 
   async #import(name: string, hooks: HandoffHooks): Promise<void> {
     const states = this.#arrived.get(name) ?? [];
     this.#arrived.delete(name);
-    for (const state of states) {
-      try {
-        await hooks.import(state);
-      } catch (error) {
-        console.error(`lifecycle.onHandoff "${name}": import failed:`, error);
-      }
+    const all = async (): Promise<void> => {
+      for (const state of states) await this.#importOne(name, hooks, state);
+    };
+    await inTime(IMPORT_TIMEOUT_MS, all).catch((error: unknown) => {
+      console.error(`lifecycle.onHandoff "${name}": import is ${(error as Error).message}, events come meanwhile`);
+    });
+  }
+
+  async #importOne(name: string, hooks: HandoffHooks, state: unknown): Promise<void> {
+    try {
+      await hooks.import(state);
+    } catch (error) {
+      console.error(`lifecycle.onHandoff "${name}": import failed:`, error);
     }
   }
+}
+
+function inTime(ms: number, work: () => unknown): Promise<unknown> {
+  const done = (async () => await work())();
+  return within(ms, done, `not done within ${ms / 1_000} s`);
 }
