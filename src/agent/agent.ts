@@ -534,8 +534,15 @@ export class Agent {
   }
 
   #onError(error: unknown): void {
-    this.#notice('agent-error', `inside botctl's agent: ${error instanceof Error ? error.message : String(error)}`);
+    this.#notice('agent-error', `inside botctl's agent: ${describe(error)}`);
   }
+}
+
+/** With the place in our code, which a report of it needs. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const place = /([^/\\(\s]+:\d+):\d+\)?$/m.exec(error.stack ?? '')?.[1];
+  return place === undefined ? error.message : `${error.message} (${place})`;
 }
 
 function mark({ sessionId, sequence }: ShardSession): string {

@@ -1,8 +1,12 @@
-import type { Client } from 'discord.js';
+import type { Client, Guild } from 'discord.js';
 import type { Meter } from './meter';
 
 /** Walking over all guilds and channels costs milliseconds in a large process: not with every sample, ms. */
 const INTERVAL_MS = 30_000;
+
+function entries(manager: { cache: { size: number } } | undefined): number {
+  return manager?.cache.size ?? 0;
+}
 
 /** Measures the caches of discord.js, whose growth is the commonest cause of a full heap. */
 export class CacheMeter {
@@ -31,15 +35,16 @@ export class CacheMeter {
       sizes.channels += channels.cache.size;
       for (const guild of guilds.cache.values()) {
         // What an unavailable guild or a bot's own structure lacks counts as nothing.
-        members += guild.memberCount || 0;
-        sizes.members += guild.members.cache.size;
-        sizes.roles += guild.roles.cache.size;
-        sizes.presences += guild.presences.cache.size;
-        sizes.voice_states += guild.voiceStates.cache.size;
-        sizes.emojis += guild.emojis.cache.size;
+        const known: Partial<Guild> = guild;
+        members += known.memberCount || 0;
+        sizes.members += entries(known.members);
+        sizes.roles += entries(known.roles);
+        sizes.presences += entries(known.presences);
+        sizes.voice_states += entries(known.voiceStates);
+        sizes.emojis += entries(known.emojis);
       }
       for (const channel of channels.cache.values()) {
-        if ('messages' in channel) sizes.messages += channel.messages.cache.size;
+        if ('messages' in channel) sizes.messages += entries(channel.messages);
       }
     }
     for (const [kind, size] of Object.entries(sizes)) this.meter.gauge('discord_cache_entries', { kind }).value = size;
