@@ -32,12 +32,11 @@ const detect = z
     {
       discordOutage: rule('The gateway refuses all shards, or most lose their connection at once.', { for: '0s' }, {}),
       guildDrop: rule(
-        'Guilds go away while their shards are connected.',
+        'Guilds are unavailable while their shards are connected.',
         { for: '10s' },
         {
           share: fraction(0.001, 1).prefault(0.1).describe('Share of all guilds.'),
           minGuilds: integer(1, 1_000_000).prefault(10).describe('And at least so many.'),
-          window: window('10m'),
         },
       ),
       clusterFatal: rule('A cause that no restart cures: token, intents, sharding.', { for: '0s', clear: '5s' }, {}),

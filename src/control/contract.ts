@@ -83,6 +83,8 @@ export interface ShardStatus {
   lastAckAgeMs: number | null;
   lastEventAgeMs: number | null;
   guilds: number;
+  /** Those of them that Discord has taken away for the time of an outage. */
+  unavailableGuilds: number;
   resumes: number;
   identifies: number;
   closes: number;

@@ -4,7 +4,7 @@ import type { IncidentType, Severity } from './types';
 /** What can be set of botctl's own rules, as in `incidents.detect` of the config. Durations in ms, sizes in bytes. */
 export interface DetectSettings {
   discordOutage: RuleLimits;
-  guildDrop: RuleLimits & { share: number; minGuilds: number; window: number };
+  guildDrop: RuleLimits & { share: number; minGuilds: number };
   clusterFatal: RuleLimits;
   clusterCrash: RuleLimits;
   crashLoop: RuleLimits & { deaths: number; window: number };

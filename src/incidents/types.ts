@@ -6,7 +6,7 @@
 /** Every kind of incident. Recovery has one strategy for each, which the compiler checks. */
 export const INCIDENT_TYPES = [
   'discord-outage', // Discord refuses connections, or many shards lost theirs at once
-  'guild-drop', // guilds went away that the bot was not removed from: an outage in a part of Discord
+  'guild-drop', // guilds are unavailable: an outage in a part of Discord
   'cluster-fatal', // a cause that no restart cures: token, intents, sharding
   'cluster-crash', // a process died and is being started again; one that goes on dying becomes a crash loop
   'crash-loop',

@@ -40,6 +40,9 @@ export interface ShardFacts {
   id: number;
   cluster: number;
   state: string;
+  guilds: number;
+  /** Those of them that Discord has taken away for the time of an outage. */
+  unavailableGuilds: number;
 }
 
 /** What a look at one thing has found: a server, a shard, a disk. */

@@ -50,6 +50,8 @@ export interface ShardReport {
   lastEventAt: number | null;
   heartbeatIntervalMs: number | null;
   guilds: number;
+  /** Those of them that Discord has taken away for the time of an outage. */
+  unavailableGuilds: number;
   events: number;
   identifies: number;
   resumes: number;

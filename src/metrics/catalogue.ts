@@ -142,6 +142,9 @@ const SUPERVISOR = {
     merge: 'mean',
   }),
   shard_guilds: gauge('Guilds of the shard.', 'count', SHARD, { extremes: false }),
+  shard_unavailable_guilds: gauge('Guilds that Discord has taken away for an outage.', 'count', SHARD, {
+    extremes: false,
+  }),
   shards: gauge('Shards, by state.', 'count', ['state'], { extremes: false }),
   clusters: gauge('Clusters, by state.', 'count', ['state'], { extremes: false }),
   cluster_ready: gauge('Are all shards of the cluster ready?', 'flag', CLUSTER, { extremes: false }),

@@ -37,6 +37,7 @@ export function aShard(id: number, cluster: number, over: Partial<ShardStatus> =
     lastAckAgeMs: 12_000,
     lastEventAgeMs: 300,
     guilds: 62,
+    unavailableGuilds: 0,
     resumes: 0,
     identifies: 1,
     closes: 0,

@@ -18,6 +18,7 @@ export function aShard(id: number, facts: Partial<ShardReport> = {}): ShardRepor
     lastEventAt: START,
     heartbeatIntervalMs: 41_250,
     guilds: 1_000,
+    unavailableGuilds: 0,
     events: 0,
     identifies: 1,
     resumes: 0,

@@ -30,7 +30,12 @@ beforeAll(async () => {
       incidents: {
         interval: '500ms',
         notifyGroup: '100ms',
-        detect: { clusterCrash: { clear: '2s' }, shardStuck: { clear: '2s' }, discordOutage: { clear: '2s' } },
+        detect: {
+          clusterCrash: { clear: '2s' },
+          shardStuck: { clear: '2s' },
+          discordOutage: { clear: '2s' },
+          guildDrop: { for: '1s', clear: '2s' },
+        },
         notify: [{ webhook: hook, secret: 'signing-secret-of-the-test' }],
       },
     },
@@ -103,6 +108,17 @@ it('an outage of Discord is one incident, whatever it brings; its history is the
   expect(told()).toEqual(['opened discord-outage bot', 'resolved discord-outage bot']);
   const shown = JSON.parse((await botctl.cli('incidents', 'show', open!.id, '--json')).stdout) as IncidentDetail;
   expect(shown.incident).toMatchObject({ state: 'resolved', acknowledged: { at: expect.any(Number) as number } });
+});
+
+it('an outage that takes guilds away is one, and the guilds are counted while it lasts', async () => {
+  await botctl.untilReady();
+  endpoint.received.length = 0;
+  sandbox.fault('guild-outage', { guilds: 15, seconds: 6 });
+  await untilTold('opened guild-drop bot');
+  expect((await botctl.cli('status')).stdout).toContain('40 guilds, 15 of them unavailable');
+  await untilTold('resolved guild-drop bot');
+  expect(told()).toEqual(['opened guild-drop bot', 'resolved guild-drop bot']);
+  expect((await botctl.cli('status')).stdout).not.toContain('unavailable');
 });
 
 it('orders on the command line: test, silence, and what is wrong with them', async () => {

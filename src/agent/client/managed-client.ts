@@ -125,10 +125,17 @@ export class ManagedClient {
   reports(): ShardReport[] {
     const { client } = this.options;
     const guilds = new Map<number, number>();
-    for (const { shardId } of client.guilds.cache.values()) guilds.set(shardId, (guilds.get(shardId) ?? 0) + 1);
+    const unavailable = new Map<number, number>();
+    for (const { shardId, available } of client.guilds.cache.values()) {
+      guilds.set(shardId, (guilds.get(shardId) ?? 0) + 1);
+      if (!available) unavailable.set(shardId, (unavailable.get(shardId) ?? 0) + 1);
+    }
     for (const { id } of this.#monitor.reports) {
-      const heartbeat = this.#controls.get(id)?.shard.heartbeatInterval?._repeat ?? null;
-      this.#monitor.measured(id, { guilds: guilds.get(id) ?? 0, heartbeatIntervalMs: heartbeat });
+      this.#monitor.measured(id, {
+        guilds: guilds.get(id) ?? 0,
+        unavailableGuilds: unavailable.get(id) ?? 0,
+        heartbeatIntervalMs: this.#controls.get(id)?.shard.heartbeatInterval?._repeat ?? null,
+      });
     }
     return this.#monitor.reports;
   }

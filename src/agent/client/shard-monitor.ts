@@ -86,7 +86,7 @@ export class ShardMonitor {
     report.lastAckAt = ackAt;
   }
 
-  measured(id: number, facts: { guilds: number; heartbeatIntervalMs: number | null }): void {
+  measured(id: number, facts: Pick<ShardReport, 'guilds' | 'unavailableGuilds' | 'heartbeatIntervalMs'>): void {
     const report = this.#reports.get(id);
     if (report !== undefined) Object.assign(report, facts);
   }
@@ -110,6 +110,7 @@ function emptyReport(id: number, now: number): ShardReport {
     lastEventAt: null,
     heartbeatIntervalMs: null,
     guilds: 0,
+    unavailableGuilds: 0,
     events: 0,
     identifies: 0,
     resumes: 0,

@@ -62,11 +62,13 @@ class StatusPage {
     const { tone, word } = headlineOf(this.status);
     const ready = shards.filter((shard) => shard.state === 'ready').length;
     const guilds = clusters.reduce((sum, cluster) => sum + cluster.guilds, 0);
+    const gone = shards.reduce((sum, shard) => sum + shard.unavailableGuilds, 0);
     const total = bot.totalShards ?? shards.length;
+    const unavailable = gone === 0 ? '' : `, ${formatCount(gone)} of them unavailable`;
     const extent =
       clusters.length === 0
         ? ''
-        : `: ${formatCount(ready)}/${formatCount(total)} shards ready in ${formatPlural(clusters.length, 'cluster')}, ${formatPlural(guilds, 'guild')}`;
+        : `: ${formatCount(ready)}/${formatCount(total)} shards ready in ${formatPlural(clusters.length, 'cluster')}, ${formatPlural(guilds, 'guild')}${unavailable}`;
     const sandbox = supervisor.sandbox ? this.#style.paint('quiet', ' (sandbox)') : '';
     const name = this.#style.paint('strong', plainText(bot.name));
     const lines = this.#wrap(

@@ -48,38 +48,28 @@ function lostTogether({ shards }: BotFacts, occurrences: Window['occurrences'], 
   return `${broken.size} of ${shards.length} shards lost their connection within a minute`;
 }
 
-/** Guilds went away while their shards are connected. */
-export function guildDrop(settings: DetectSettings['guildDrop']): Rule {
-  const { share, minGuilds, window: windowMs, for: forMs, clear: clearMs } = settings;
+/** Discord has taken guilds away while their shards are connected. */
+export function guildDrop({ share, minGuilds, for: forMs, clear: clearMs }: DetectSettings['guildDrop']): Rule {
   return {
     type: 'guild-drop',
     forMs,
     clearMs,
-    windowMs,
-    find: ({ metrics, bot }, isOpen) => {
-      if (bot === null) return [];
-      const ready = bot.shards.filter(({ state }) => state === 'ready').map(({ id }) => String(id));
-      if (ready.length === 0) return [];
-      const where = { shard: ready };
-      const before = new Map(metrics.figures('shard_guilds', 'max', windowMs, ['shard'], where).map(byShard));
-      const now = metrics.latest('shard_guilds', where).map(byShard);
-      const lost = now.reduce((sum, [shard, guilds]) => sum + Math.max(0, (before.get(shard) ?? guilds) - guilds), 0);
-      const all = [...before.values()].reduce((sum, guilds) => sum + guilds, 0);
+    windowMs: 0,
+    find: ({ bot }, isOpen) => {
+      const ready = (bot?.shards ?? []).filter(({ state }) => state === 'ready');
+      const all = ready.reduce((sum, { guilds }) => sum + guilds, 0);
+      const gone = ready.reduce((sum, { unavailableGuilds }) => sum + unavailableGuilds, 0);
       const least = Math.max(minGuilds, all * share) * (isOpen('bot') ? 0.5 : 1);
-      if (all === 0 || lost < least) return [];
-      const part = Math.round((100 * lost) / all);
+      if (all === 0 || gone < least) return [];
+      const part = Math.round((100 * gone) / all);
       return [
         {
           scope: 'bot',
           severity: part >= 50 ? 'critical' : 'warning',
-          text: `${lost} of ${all} guilds (${part} %) are gone although their shards are connected: an outage in a part of Discord`,
-          evidence: [{ metric: 'shard_guilds' }],
+          text: `${gone} of ${all} guilds (${part} %) are unavailable although their shards are connected: an outage in a part of Discord`,
+          evidence: [{ metric: 'shard_unavailable_guilds' }],
         },
       ];
     },
   };
-}
-
-function byShard({ labels, value }: { labels: Readonly<Record<string, string>>; value: number }): [string, number] {
-  return [labels['shard'] ?? '', value];
 }

@@ -21,6 +21,7 @@ export interface ObservedShard {
   lastAckAgeMs: number | null;
   lastEventAgeMs: number | null;
   guilds: number;
+  unavailableGuilds: number;
   resumes: number;
   identifies: number;
   closes: number;
@@ -99,6 +100,7 @@ export class ShardTable {
         lastAckAgeMs: age(report?.lastAckAt),
         lastEventAgeMs: age(report?.lastEventAt),
         guilds: report?.guilds ?? 0,
+        unavailableGuilds: report?.unavailableGuilds ?? 0,
         resumes: (report?.resumes ?? 0) + (before?.resumes ?? 0),
         identifies: (report?.identifies ?? 0) + (before?.identifies ?? 0),
         closes: (report?.closes ?? 0) + (before?.closes ?? 0),

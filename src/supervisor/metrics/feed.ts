@@ -229,7 +229,7 @@ function masterFacts({ clusters, shards, identify, gate }: MasterView): Fact[] {
   for (const { id, state } of clusters) {
     facts.push({ name: 'cluster_ready', labels: { cluster: String(id) }, value: state === 'ready' ? 1 : 0 });
   }
-  for (const { id, cluster, state, pingMs, guilds } of shards) {
+  for (const { id, cluster, state, pingMs, guilds, unavailableGuilds } of shards) {
     const labels = { cluster: String(cluster), shard: String(id) };
     const ready = state === 'ready';
     facts.push(
@@ -237,6 +237,7 @@ function masterFacts({ clusters, shards, identify, gate }: MasterView): Fact[] {
       // The ping of a shard that hears nothing any more is its last good one.
       { name: 'shard_ping_seconds', labels, value: ready && pingMs !== null ? pingMs / 1_000 : NaN },
       { name: 'shard_guilds', labels, value: guilds },
+      { name: 'shard_unavailable_guilds', labels, value: unavailableGuilds },
     );
   }
   return facts;

@@ -13,6 +13,7 @@ export function aReport(id: number, now: number, over: Partial<ShardReport> = {}
     lastEventAt: now - 500,
     heartbeatIntervalMs: HEARTBEAT_MS,
     guilds: 60,
+    unavailableGuilds: 0,
     events: 10_000,
     identifies: 1,
     resumes: 0,

@@ -3,7 +3,7 @@ import type { Readings } from '../../../src/ipc/readings';
 import type { CheckFact, Occurrence } from '../../../src/incidents/window';
 import { aSample, aShard, sketch } from '../../metrics/fleet';
 import { DEFAULTS, MINUTE, Recording, SECOND } from '../support/recording';
-import { START, aBot, aCluster } from '../support/scene';
+import { START, aBot, aCluster, aReadyShard } from '../support/scene';
 
 /** Counters and durations that a cluster has counted at that time, at these rates. */
 function counted(
@@ -207,7 +207,7 @@ describe('shards and Discord', () => {
 
   it('a bot with 2,000 shards loses a few each minute, which is nothing', () => {
     const bot = aBot({
-      shards: Array.from({ length: 2_000 }, (_, id) => ({ id, cluster: Math.floor(id / 8), state: 'ready' })),
+      shards: Array.from({ length: 2_000 }, (_, id) => aReadyShard(id, Math.floor(id / 8))),
     });
     const recording = new Recording().play(30 * MINUTE, (ms) => ({
       bot,
@@ -237,19 +237,35 @@ describe('shards and Discord', () => {
     expect(recording.open).toEqual([]);
   });
 
-  it('guilds that go away under connected shards', () => {
-    const play = (gone: number): string[] => {
-      const recording = new Recording();
-      return recording.play(10 * MINUTE, (ms) => ({
-        facts: aBot().shards.map(({ id, cluster }) => ({
-          name: 'shard_guilds',
-          labels: { cluster: String(cluster), shard: String(id) },
-          value: ms > 5 * MINUTE ? 100 - gone : 100,
-        })),
-      })).opened;
-    };
-    expect(play(5)).toEqual([]);
-    expect(play(20)).toEqual(['guild-drop bot']);
+  it.each([
+    [5, 'ready', []],
+    [20, 'ready', ['guild-drop bot']],
+    [100, 'guilds', []], // they are still arriving
+  ])('%d guilds of each shard are taken away; the shards are %s', (unavailableGuilds, state, expected) => {
+    const recording = new Recording().play(10 * MINUTE, (ms) => ({
+      bot: aBot({
+        shards: aBot().shards.map((shard) =>
+          ms > MINUTE && ms < 5 * MINUTE ? { ...shard, unavailableGuilds, state } : shard,
+        ),
+      }),
+    }));
+    expect(recording.opened.filter((what) => what.startsWith('guild-drop'))).toEqual(expected);
+    expect(recording.open).toEqual([]);
+  });
+
+  it('a change of the number of shards takes no guild away', () => {
+    const shards = (count: number, guilds: number): ReturnType<typeof aBot>['shards'] =>
+      Array.from({ length: count }, (_, id) => ({ ...aReadyShard(id, Math.floor(id / 4)), guilds }));
+    const recording = new Recording().play(10 * MINUTE, (ms) => {
+      const now = ms < 2 * MINUTE ? shards(16, 600) : shards(24, 400);
+      return {
+        bot: aBot({ shards: now }, now.length / 4),
+        facts: now.map(({ id, cluster, guilds }) => {
+          return { name: 'shard_guilds', labels: { cluster: String(cluster), shard: String(id) }, value: guilds };
+        }),
+      };
+    });
+    expect(recording.opened).toEqual([]);
   });
 });
 

@@ -20,9 +20,13 @@ export function aBot(over: Partial<BotFacts> = {}, clusters = 4): BotFacts {
     gate: { gate: 'passing', reason: null },
     identify: { budget: { total: 1_000, remaining: 900, reserve: 100, resetAt: START + 3_600_000 } },
     clusters: Array.from({ length: clusters }, (_, id) => aCluster(id)),
-    shards: Array.from({ length: clusters * 4 }, (_, id) => ({ id, cluster: Math.floor(id / 4), state: 'ready' })),
+    shards: Array.from({ length: clusters * 4 }, (_, id) => aReadyShard(id, Math.floor(id / 4))),
     ...over,
   };
+}
+
+export function aReadyShard(id: number, cluster: number): BotFacts['shards'][number] {
+  return { id, cluster, state: 'ready', guilds: 100, unavailableGuilds: 0 };
 }
 
 export function aCluster(id: number, over: Partial<BotFacts['clusters'][number]> = {}): BotFacts['clusters'][number] {

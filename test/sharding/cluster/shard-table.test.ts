@@ -21,6 +21,7 @@ describe('ShardTable', () => {
       lastEventAt: clock.now(),
       heartbeatIntervalMs: 1_000,
       guilds: 10,
+      unavailableGuilds: 0,
       events: 1,
       identifies: 1,
       resumes: 2,

@@ -10,7 +10,9 @@ type Shard = MasterView['shards'][number];
 
 /** Two shards, each in a cluster of its own or both in one. */
 function view(clusterOf: (shard: number) => number): MasterView {
-  const shards = [0, 1].map((id) => ({ id, cluster: clusterOf(id), state: 'ready', pingMs: 5, guilds: 3 }) as Shard);
+  const shards = [0, 1].map((id) => {
+    return { id, cluster: clusterOf(id), state: 'ready', pingMs: 5, guilds: 3, unavailableGuilds: 0 } as Shard;
+  });
   const ids = [...new Set(shards.map(({ cluster }) => cluster))];
   const clusters = ids.map((id) => ({ id, state: 'ready', pid: null, sample: null }));
   const identify = { budget: null, maxConcurrency: 1, queued: 0, blocked: null };
