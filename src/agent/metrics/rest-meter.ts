@@ -1,4 +1,5 @@
 import type { Client } from 'discord.js';
+import { GUARD_HEADER } from '../../ipc/rest-guard';
 import type { Meter } from './meter';
 import type { ResponseMeter } from './response-meter';
 import { RouteClasses } from './route-class';
@@ -77,6 +78,8 @@ export class RestMeter {
     meter.counter('cluster_rest_requests_total', { status }).add();
     meter.sketch('rest_request_duration_seconds', { route }).record((performance.now() - begin) / 1_000);
     if (response === null || !INVALID.has(response.status)) return;
+    // The guard's own answer: Discord has not been asked, so it has refused nothing.
+    if (response.headers.has(GUARD_HEADER)) return;
     const scope = response.status === TOO_MANY_REQUESTS ? scopeOf(response) : null;
     if (scope !== null) meter.counter('rest_rate_limited_total', { scope }).add();
     // What others on the same resource used up is not counted against this bot.

@@ -225,6 +225,23 @@ describe('RestMeter', () => {
     expect(counter(readings, 'rest_rate_limit_waits_total', { scope: 'global' })).toBe(1);
   });
 
+  it("the guard's own refusals are no limit of Discord's, and lead to no ban", async () => {
+    for (const [status, why] of [
+      [429, 'waited'],
+      [401, 'unauthorized'],
+      [403, 'stopped'],
+    ] as const) {
+      answer = { status, headers: { 'x-botctl-guard': why } };
+      await ask('POST', '/channels/1/messages');
+    }
+    const readings = metrics.read([]);
+    expect(counter(readings, 'cluster_rest_requests_total', { status: '429' })).toBe(1);
+    expect(
+      readings.counters.filter(({ name }) => name === 'rest_rate_limited_total').map(({ value }) => value),
+    ).toEqual([0, 0, 0]);
+    expect(counter(readings, 'rest_invalid_requests_total')).toBe(0);
+  });
+
   it('connects responses with interactions and messages, and hands on what the calls give', async () => {
     metrics.dispatch({ t: 'INTERACTION_CREATE', d: { id: '10', type: 2 } });
     metrics.dispatch({ t: 'INTERACTION_CREATE', d: { id: '11', type: 2 } });
