@@ -262,7 +262,7 @@ export class Stage {
         notify: [{ name: 'sink', webhook: this.sink.url, severity: 'info' }],
         detect: {
           discordOutage: HOLD,
-          guildDrop: HOLD,
+          guildDrop: { ...HOLD, for: '1s' },
           clusterCrash: HOLD,
           crashLoop: { ...HOLD, window: '1m' },
           clusterHung: HOLD,

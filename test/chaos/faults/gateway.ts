@@ -75,6 +75,20 @@ export const gatewayFaults: readonly Fault[] = [
     },
   },
   {
+    name: 'guilds: half of them unavailable for 15 s',
+    incident: 'guild-drop',
+    // The next sample tells of it.
+    visibleAfterMs: 1_000,
+    lastsMs: 15_000,
+    recoversMs: 20_000,
+    identifies: 0,
+    mayLose: false,
+    inject: (stage) => {
+      stage.sandbox.fault('guild-outage', { guilds: 40, seconds: 15 });
+      return Promise.resolve(NO_UNDO);
+    },
+  },
+  {
     // Five minutes at a tenth of the usual intervals.
     name: 'gateway: out for 30 s (5 min, 1:10)',
     incident: 'discord-outage',
