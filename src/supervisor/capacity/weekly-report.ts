@@ -9,32 +9,37 @@ export interface WeeklyReportOptions {
   tell: () => Promise<boolean>;
   onError: (error: Error) => void;
   now?: () => number;
+  /** In place of the machine's. */
+  timezone?: string;
 }
 
 /** Monday at 9:00, time of the machine. */
 const WEEKLY = '0 9 * * 1';
-const WEEK_MS = 7 * 24 * 60 * 60 * 1_000;
+const SECOND_MS = 1_000;
 const FILE = 'weekly.json';
 
 /** Told once a week; when nothing ran at that time, as soon as something does. */
 export class WeeklyReport {
   readonly #schedule: Cron;
   readonly #now: () => number;
-  #toldAt: number | null;
+  #toldAt: number;
   #telling = false;
 
   constructor(private readonly options: WeeklyReportOptions) {
     this.#now = options.now ?? Date.now;
-    this.#toldAt = read(options.dir);
-    this.#schedule = new Cron(WEEKLY, { unref: true, catch: true }, () => this.look());
+    const { timezone } = options;
+    const cron = { unref: true, catch: true, ...(timezone !== undefined && { timezone }) };
+    this.#schedule = new Cron(WEEKLY, cron, () => this.look());
+    const toldAt = read(options.dir);
+    this.#toldAt = toldAt ?? this.#now();
     // It was not there before: the first report is that of next Monday.
-    if (this.#toldAt === null) this.#note(this.#now());
+    if (toldAt === null) this.#note(this.#toldAt);
   }
 
   /** Tells it if it is due. Never rejects. */
   async look(): Promise<void> {
     const now = this.#now();
-    if (this.#telling || this.#lastDue(now) <= (this.#toldAt ?? 0)) return;
+    if (this.#telling || this.#lastDue(now) <= this.#toldAt) return;
     this.#telling = true;
     try {
       if (await this.options.tell()) this.#note(now);
@@ -50,8 +55,9 @@ export class WeeklyReport {
   }
 
   #lastDue(now: number): number {
-    // The run that follows is strictly later than the time asked about.
-    return this.#schedule.nextRun(new Date(now - WEEK_MS))?.getTime() ?? 0;
+    // It leaves out a run at the very time that is asked about, so a later one is.
+    const runs = this.#schedule.previousRuns(2, new Date(now + SECOND_MS)).map((run) => run.getTime());
+    return runs.find((run) => run <= now) ?? 0;
   }
 
   /** On a full disk it may be told twice, but not by the same supervisor. */

@@ -17,7 +17,7 @@ describe('the weekly report', () => {
   const made: WeeklyReport[] = [];
 
   /** That of the next supervisor. */
-  const make = (): WeeklyReport => {
+  const make = (timezone?: string): WeeklyReport => {
     const report = new WeeklyReport({
       dir,
       tell: () => {
@@ -26,6 +26,7 @@ describe('the weekly report', () => {
       },
       onError: (error) => errors.push(error),
       now: () => now,
+      ...(timezone !== undefined && { timezone }),
     });
     made.push(report);
     return report;
@@ -52,6 +53,18 @@ describe('the weekly report', () => {
     expect(told).toEqual([MONDAY]);
     await lookAt(report, NEXT_MONDAY + 5);
     expect(told).toEqual([MONDAY, NEXT_MONDAY + 5]);
+  });
+
+  it('comes on the hour in the weeks of a clock change, too', async () => {
+    for (const due of [Date.UTC(2026, 2, 30, 7), Date.UTC(2026, 9, 26, 8)]) {
+      told = [];
+      now = due - 5 * 24 * HOUR_MS;
+      rmSync(join(dir, 'weekly.json'), { force: true });
+      const report = make('Europe/Berlin');
+      await lookAt(report, due - HOUR_MS / 2);
+      await lookAt(report, due);
+      expect(told).toEqual([due]);
+    }
   });
 
   it('is made up for by the supervisor that comes after one which was not there, and only by the first', async () => {
